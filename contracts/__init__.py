@@ -1,0 +1,1 @@
+"""What crosses a process boundary: messages, topics, frames, events, errors and the public wire shapes."""

@@ -1,0 +1,89 @@
+"""Facts about a job, on the event topic; what they add up to is the ledger."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, TypeAdapter
+
+from contracts.base import Message
+from contracts.envelope import Lane
+from contracts.errors import ErrorDetail
+
+
+class Usage(Message):
+    """What a job used, in tokens as the provider counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+    """True when the provider told no usage and the output was counted by its chunks."""
+
+
+class JobFact(Message):
+    """What every event says: which job, whose, and when."""
+
+    job_id: str
+    tenant: str
+    at: AwareDatetime
+
+
+class Accepted(JobFact):
+    """The edge took the job: it is durably in its topic."""
+
+    type: Literal["accepted"] = "accepted"
+    kind: str
+    lane: Lane
+    user_id: str
+    request_id: str | None = None
+    model: str | None = None
+
+
+class Claimed(JobFact):
+    """A worker began an attempt."""
+
+    type: Literal["claimed"] = "claimed"
+    attempt: int
+    worker: str
+    asked_at: AwareDatetime
+
+
+class FirstFrame(JobFact):
+    """The first visible piece of output was sent."""
+
+    type: Literal["first_frame"] = "first_frame"
+    attempt: int
+
+
+class Finished(JobFact):
+    """The job ended well. Terminal."""
+
+    type: Literal["finished"] = "finished"
+    attempt: int
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+class Failed(JobFact):
+    """The job ended with an error that its caller was told. Terminal."""
+
+    type: Literal["failed"] = "failed"
+    attempt: int
+    error: ErrorDetail
+    usage: Usage | None = None
+
+
+class Cancelled(JobFact):
+    """The job was stopped because nobody wants it any more. Terminal."""
+
+    type: Literal["cancelled"] = "cancelled"
+    attempt: int
+    usage: Usage | None = None
+
+
+Event = Annotated[
+    Accepted | Claimed | FirstFrame | Finished | Failed | Cancelled, Field(discriminator="type")
+]
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+TERMINAL_EVENTS = (Finished, Failed, Cancelled)

@@ -1,0 +1,78 @@
+"""Names of things: ULIDs (github.com/ulid/spec), alone or behind a prefix that tells their kind."""
+
+import os
+import re
+import threading
+import time
+
+JOB_ID_LENGTH = 26
+CHAT_PREFIX = "chatcmpl-"
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_RANDOM_BITS = 80
+_ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+class UlidClock:
+    """Makes ULIDs that rise within one process, also inside one millisecond and when the clock steps back."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self) -> str:
+        """The next ULID: 26 characters of Crockford's base 32."""
+        fresh = (time.time_ns() // 1_000_000) << _RANDOM_BITS | int.from_bytes(os.urandom(10), "big")
+        with self._lock:
+            self._last = max(self._last + 1, fresh)
+            return _encode(self._last)
+
+
+_clock = UlidClock()
+
+
+def new_ulid() -> str:
+    """A new ULID, rising within this process."""
+    return _clock.next()
+
+
+def new_request_id() -> str:
+    """A request id for a request that brought none."""
+    return "req_" + new_ulid()
+
+
+def is_request_id(value: str) -> bool:
+    """Whether a client's own request id is kept: 1 to 128 letters, digits or `._:-`."""
+    return _REQUEST_ID.fullmatch(value) is not None
+
+
+def is_ulid(value: str) -> bool:
+    """Whether a text is a ULID in its canonical upper case."""
+    return _ULID.fullmatch(value) is not None
+
+
+def chat_id(job_id: str) -> str:
+    """The public id of a chat completion, from which its job is found again."""
+    return CHAT_PREFIX + job_id
+
+
+def job_id_of(public_id: str) -> str | None:
+    """The job behind a public id such as `chatcmpl-01J...`, or None when it names none."""
+    _, _, ulid = public_id.rpartition("-")
+    return ulid if is_ulid(ulid) else None
+
+
+def born_at(ulid: str) -> float:
+    """Unix time, in seconds, at which a ULID was made."""
+    value = 0
+    for letter in ulid[:10]:
+        value = value << 5 | _ALPHABET.index(letter)
+    return value / 1000
+
+
+def _encode(value: int) -> str:
+    letters = []
+    for _ in range(JOB_ID_LENGTH):
+        letters.append(_ALPHABET[value & 31])
+        value >>= 5
+    return "".join(reversed(letters))

@@ -1,0 +1,73 @@
+"""The catalogue of topics: name, key rule, partitions, retention, dead letters, payload."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from contracts.envelope import Lane
+from contracts.events import EVENT
+from contracts.jobs import CompletionEnvelope
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+JOB_PARTITIONS = 12
+"""A worker runs hundreds of jobs from one partition; partitions only bound how many workers share a lane."""
+DEAD_SUFFIX = ".dead.v1"
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. `key` is the rule in words; `payload` checks and describes a record's value."""
+
+    name: str
+    key: str
+    partitions: int
+    retention_ms: int
+    payload: TypeAdapter[Any]
+    summary: str
+    dead_letter: str | None = None
+
+
+def completion_topic(lane: Lane) -> Topic:
+    """The topic of a lane's completion jobs."""
+    name = f"jobs.completion.{lane.value}"
+    return Topic(
+        name=f"{name}.v1",
+        key="job_id",
+        partitions=JOB_PARTITIONS,
+        retention_ms=7 * DAY_MS,
+        payload=TypeAdapter(CompletionEnvelope),
+        summary=f"Chat completion jobs of the {lane.value} lane",
+        dead_letter=f"{name}{DEAD_SUFFIX}",
+    )
+
+
+def dead_topic(topic: Topic) -> Topic:
+    """Where a topic's records go that no attempt could finish: the record as it was, the reason in headers."""
+    return Topic(
+        name=topic.dead_letter or topic.name.removesuffix(".v1") + DEAD_SUFFIX,
+        key="as in the origin",
+        partitions=1,
+        retention_ms=30 * DAY_MS,
+        payload=topic.payload,
+        summary=f"Dead letters of {topic.name}",
+    )
+
+
+COMPLETION: dict[Lane, Topic] = {lane: completion_topic(lane) for lane in Lane}
+EVENTS = Topic(
+    name="events.v1",
+    key="job_id",
+    partitions=JOB_PARTITIONS,
+    retention_ms=30 * DAY_MS,
+    payload=EVENT,
+    summary="Facts about jobs, folded by the ledger worker",
+)
+
+
+def catalogue() -> list[Topic]:
+    """Every topic of the product, in order of name."""
+    live = [*COMPLETION.values(), EVENTS]
+    dead = [dead_topic(topic) for topic in live if topic.dead_letter]
+    return sorted([*live, *dead], key=lambda topic: topic.name)
