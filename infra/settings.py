@@ -1,0 +1,191 @@
+"""Every setting of the product, read from the environment once, in a composition root.
+
+Each section has a prefix: `JAN_KAFKA_BOOTSTRAP` is `KafkaSettings.bootstrap`.
+"""
+
+import socket
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def _section(prefix: str) -> SettingsConfigDict:
+    return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="ignore", str_strip_whitespace=True)
+
+
+class KafkaSettings(BaseSettings):
+    """`JAN_KAFKA_*`: the broker, and how records are sent and fetched."""
+
+    model_config = _section("JAN_KAFKA_")
+
+    bootstrap: str = "127.0.0.1:9092"
+    flavor: Literal["kafka", "tansu"] = "kafka"
+    """`tansu` turns off what the fallback broker cannot hold: the idempotent producer and commit metadata."""
+    replication: int = 1
+    request_timeout_ms: int = 15_000
+    event_linger_ms: int = 20
+    """Events wait this long for company; nobody waits for them."""
+    fetch_max_wait_ms: int = 100
+    """The longest that a partition with data waits behind one without: one fetch per broker is in flight."""
+    session_timeout_ms: int = 30_000
+    heartbeat_interval_ms: int = 1_000
+    rebalance_timeout_ms: int = 30_000
+    max_poll_interval_ms: int = 300_000
+
+
+class DatabaseSettings(BaseSettings):
+    """`JAN_DATABASE_*`: PostgreSQL."""
+
+    model_config = _section("JAN_DATABASE_")
+
+    url: SecretStr = SecretStr("postgresql://jan:jan@127.0.0.1:5432/jan")
+    pool_size: int = 10
+    timeout: float = 10.0
+    """Seconds for a connection or a statement."""
+
+
+class RedisSettings(BaseSettings):
+    """`JAN_REDIS_*`: Redis or Valkey."""
+
+    model_config = _section("JAN_REDIS_")
+
+    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    max_connections: int = 32
+    timeout: float = 5.0
+    """Seconds for a connection or an answer."""
+
+
+class ObjectSettings(BaseSettings):
+    """`JAN_S3_*`: any S3."""
+
+    model_config = _section("JAN_S3_")
+
+    endpoint: str = "http://127.0.0.1:8333"
+    public_endpoint: str | None = None
+    access_key: str = "jan"
+    secret_key: SecretStr = SecretStr("jan-secret")
+    region: str = "us-east-1"
+    bucket: str = "jan"
+    timeout: float = 10.0
+    """Seconds for a connection or for silence in an answer."""
+
+
+class ProviderSettings(BaseSettings):
+    """`JAN_PROVIDER_*`: the upstream LLM. Any OpenAI-compatible server."""
+
+    model_config = _section("JAN_PROVIDER_")
+
+    name: str = "local"
+    url: str = "http://127.0.0.1:8090/v1"
+    key: SecretStr | None = None
+    models: Annotated[tuple[str, ...], NoDecode] = ()
+    """Ids offered when the provider has no model list of its own; comma-separated in the environment."""
+    connect_timeout: float = 5.0
+    first_token_timeout: float = 120.0
+    token_timeout: float = 60.0
+    """Seconds of silence between two tokens."""
+    total_timeout: float = 600.0
+    max_line: int = 4 * MIB
+    """Bytes of one line of a stream."""
+    max_answer: int = 64 * MIB
+    """Bytes of an answer that is not a stream."""
+    max_connections: int = 512
+
+
+class RelaySettings(BaseSettings):
+    """`JAN_RELAY_*`: the job logs and the wire between workers and edges."""
+
+    model_config = _section("JAN_RELAY_")
+
+    retention: int = 3_600
+    """Seconds that a job's log is kept after its last frame."""
+    flush_bytes: int = 256 * KIB
+    """Most bytes of one write; what accumulates beyond waits for the next."""
+    pending_bytes: int = MIB
+    """Bytes of one job that may wait to be written before its worker is held back."""
+    follower_bytes: int = 64 * KIB
+    """Bytes of one stream that an edge holds; beyond, the stream reads from the log at its client's speed."""
+    watchdog: float = 1.0
+    """Seconds of silence after which an edge looks into the log, in case the wire lost the last frame."""
+
+
+class EdgeSettings(BaseSettings):
+    """`JAN_EDGE_*`: the HTTP edge."""
+
+    model_config = _section("JAN_EDGE_")
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    surface_ports: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)
+    """Ports of single surfaces beside the gateway, as `llm=8080,responses=8082,media=8285,mcp=8091`."""
+    metrics_port: int | None = None
+    """Where /metrics is served; None serves it on the gateway too, for development."""
+    max_body: int = 8 * MIB
+    max_depth: int = 64
+    claim_check_bytes: int = 256 * KIB
+    """A request larger than this travels through the object store."""
+    heartbeat: float = 15.0
+    """Seconds of silence after which a stream gets a comment line."""
+    job_timeout: float = 600.0
+    """Seconds from a job's acceptance to its deadline."""
+    body_timeout: float = 30.0
+    """Seconds for a whole request body to arrive."""
+    drain_timeout: float = 30.0
+    """Seconds that running streams get when the process is told to stop."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+
+class IdentitySettings(BaseSettings):
+    """`JAN_AUTH_*`: the embedded issuer."""
+
+    model_config = _section("JAN_AUTH_")
+
+    issuer: str = "http://127.0.0.1:8000"
+    audience: str = "jan"
+    access_ttl: int = 300
+    """Seconds that an access token is good for."""
+    refresh_ttl: int = 30 * 86_400
+    leeway: int = 30
+    """Seconds of clock difference that validation forgives."""
+
+
+class WorkerSettings(BaseSettings):
+    """`JAN_WORKER_*`: what every worker process shares."""
+
+    model_config = _section("JAN_WORKER_")
+
+    name: str = Field(default_factory=socket.gethostname)
+    max_jobs: int = 512
+    """Jobs that one process runs at once."""
+    max_attempts: int = 3
+    drain_timeout: float = 30.0
+    metrics_port: int | None = None
+
+
+class TelemetrySettings(BaseSettings):
+    """`JAN_TELEMETRY_*`: logs, metrics and traces."""
+
+    model_config = _section("JAN_TELEMETRY_")
+
+    otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where traces go (OTLP over HTTP); None makes no spans and still passes trace ids on."""
+    log_level: str = "INFO"
+
+
+class Settings(BaseSettings):
+    """All sections; built once in a composition root, which hands each function the section it needs."""
+
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings)
+    objects: ObjectSettings = Field(default_factory=ObjectSettings)
+    provider: ProviderSettings = Field(default_factory=ProviderSettings)
+    relay: RelaySettings = Field(default_factory=RelaySettings)
+    edge: EdgeSettings = Field(default_factory=EdgeSettings)
+    identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
