@@ -44,7 +44,7 @@ def completion_topic(lane: Lane) -> Topic:
 
 
 def dead_topic(topic: Topic) -> Topic:
-    """Where a topic's records go that no attempt could finish: the record as it was, the reason in headers."""
+    """Where a topic's records go that no attempt could finish: the record as it was, why in headers."""
     return Topic(
         name=topic.dead_letter or topic.name.removesuffix(".v1") + DEAD_SUFFIX,
         key="as in the origin",

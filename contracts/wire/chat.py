@@ -1,6 +1,6 @@
-"""Chat completions (platform.openai.com/docs/api-reference/chat): what is checked before a job is accepted.
+"""Chat completions (platform.openai.com/docs/api-reference/chat): what is checked before a job is taken.
 
-Types of known fields are checked, ranges are the provider's to judge, and what is not known here is passed on.
+Types of known fields are checked, ranges are the provider's to judge, what is not known here is passed on.
 """
 
 from typing import Annotated, Any, Literal
