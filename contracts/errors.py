@@ -1,6 +1,6 @@
 """The one error shape, and every code that the product itself gives.
 
-ApiError is raised anywhere below a route or a handler; the edge turns it into an answer, a worker into a frame:
+ApiError is raised anywhere below a route or a handler; the edge answers with it, a worker sends it as a frame:
 
     {"error": {"type", "code", "message", "param", "request_id"}}
 """
@@ -22,7 +22,7 @@ class ErrorType(StrEnum):
 
 
 class ErrorCode(StrEnum):
-    """The `code` of an error that the product itself gives. Providers' own codes pass through beside these."""
+    """The `code` of an error of the product's own. Providers' codes pass through beside these."""
 
     INVALID_JSON = "invalid_json"
     INVALID_VALUE = "invalid_value"

@@ -7,7 +7,7 @@ from contracts.envelope import Envelope
 
 
 class ObjectRef(Message):
-    """Where a payload waits that is too large for a record (the claim check): an object and its size in bytes."""
+    """Where a payload waits that is too large for a record (the claim check); `size` in bytes."""
 
     bucket: str
     key: str
