@@ -1,6 +1,6 @@
 """The one error shape, and every code that the product itself gives.
 
-ApiError is raised anywhere below a route or a handler; the edge answers with it, a worker sends it as a frame:
+ApiError is raised below a route or a handler; the edge answers with it, a worker sends it as a frame:
 
     {"error": {"type", "code", "message", "param", "request_id"}}
 """
