@@ -1,0 +1,16 @@
+"""Names in Redis; what belongs to one job shares a hash tag, so that a cluster keeps it in one slot."""
+
+
+def log_key(job_id: str) -> str:
+    """The list of a job's frames; the index is the seq."""
+    return "job:{" + job_id + "}:log"
+
+
+def claim_key(job_id: str) -> str:
+    """The hash that says which attempt holds a job."""
+    return "job:{" + job_id + "}:claim"
+
+
+def edge_channel(edge_id: str) -> str:
+    """The channel on which one edge process listens."""
+    return f"edge:{edge_id}"

@@ -1,0 +1,51 @@
+"""The connection to Redis or Valkey, with a limit on every wait."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from infra.settings import RedisSettings
+
+RETRIES = 2
+"""Quick repeats of one command inside the client; longer patience belongs to the caller."""
+
+
+@asynccontextmanager
+async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
+    """A pooled client. It connects at its first command, so that a late Redis delays nobody's start."""
+    pool = BlockingConnectionPool.from_url(
+        settings.url.get_secret_value(),
+        max_connections=settings.max_connections,
+        timeout=settings.timeout,
+        socket_timeout=settings.timeout,
+        socket_connect_timeout=settings.timeout,
+        socket_keepalive=True,
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES),
+        retry_on_error=[RedisConnectionError, RedisTimeoutError],
+        protocol=2,
+    )
+    client = Redis(connection_pool=pool)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+        await pool.disconnect()
+
+
+async def ping(client: Redis) -> None:
+    """Raise RelayDown when Redis does not answer."""
+    try:
+        await client.ping()
+    except RedisError as error:
+        raise RelayDown(str(error)) from error
+
+
+class RelayDown(Exception):
+    """Redis cannot be reached, or refuses to work."""
