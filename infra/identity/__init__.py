@@ -1,0 +1,1 @@
+"""Who asks: tokens and keys, without a database and without HTTP."""

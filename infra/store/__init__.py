@@ -1,0 +1,1 @@
+"""What the product keeps in PostgreSQL: one module for each aggregate, its tables first, then its queries."""

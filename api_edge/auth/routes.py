@@ -1,0 +1,41 @@
+"""The routes of identity: each path once, the aliases are the app's."""
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from api_edge.auth.accounts import Accounts
+from contracts.wire.auth import GuestLogin, JsonWebKeySet, OpenIdConfiguration
+from contracts.wire.errors import ErrorAnswer
+from infra.identity.issuer import DISCOVERY_PATH, JWKS_PATH
+
+PUBLIC_CACHE = "public, max-age=60"
+"""Shorter than a key's overlap, so that a cached set always verifies what is signed now."""
+UNAVAILABLE: dict[int | str, dict[str, Any]] = {  # FastAPI's own type
+    503: {"model": ErrorAnswer, "description": "The database does not answer"}
+}
+
+
+def auth_router(accounts: Accounts) -> APIRouter:
+    """Guest login, and the embedded issuer's public documents."""
+    router = APIRouter(tags=["auth"])
+
+    @router.post("/auth/guest-login", status_code=201, responses=UNAVAILABLE)
+    async def guest_login(response: Response) -> GuestLogin:
+        """Make a guest, and the tokens to act as them. A request body is ignored."""
+        response.headers["Cache-Control"] = "no-store"  # RFC 6749, 5.1
+        return await accounts.guest_login()
+
+    @router.get(JWKS_PATH)
+    async def json_web_key_set(response: Response) -> JsonWebKeySet:
+        """The public keys that verify this issuer's access tokens."""
+        response.headers["Cache-Control"] = PUBLIC_CACHE
+        return await accounts.issuer.key_set()
+
+    @router.get(DISCOVERY_PATH)
+    async def openid_configuration(response: Response) -> OpenIdConfiguration:
+        """The issuer's discovery document."""
+        response.headers["Cache-Control"] = PUBLIC_CACHE
+        return await accounts.issuer.discovery()
+
+    return router

@@ -1,0 +1,1 @@
+"""The schema's history (alembic), and the one way to bring a database to its head."""

@@ -1,0 +1,15 @@
+"""The whole schema: importing it gathers every aggregate's tables."""
+
+from sqlalchemy import MetaData
+
+from infra.store.refresh_tokens import RefreshToken
+from infra.store.signing_keys import SigningKeyRow
+from infra.store.table import Table
+from infra.store.users import User
+
+TABLES: tuple[type[Table], ...] = (User, SigningKeyRow, RefreshToken)
+
+
+def schema() -> MetaData:
+    """What the migrations must add up to."""
+    return Table.metadata
