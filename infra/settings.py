@@ -3,7 +3,9 @@
 Each section has a prefix: `JAN_KAFKA_BOOTSTRAP` is `KafkaSettings.bootstrap`.
 """
 
+import os
 import socket
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
@@ -149,6 +151,8 @@ class IdentitySettings(BaseSettings):
     access_ttl: int = 300
     """Seconds that an access token is good for."""
     refresh_ttl: int = 30 * 86_400
+    secret: SecretStr = SecretStr("jan-development-secret")
+    """Keys the hashes under which refresh tokens are stored; changing it ends every session."""
     leeway: int = 30
     """Seconds of clock difference that validation forgives."""
 
@@ -163,6 +167,7 @@ class WorkerSettings(BaseSettings):
     """Jobs that one process runs at once."""
     max_attempts: int = 3
     drain_timeout: float = 30.0
+    metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None
 
 
@@ -174,6 +179,26 @@ class TelemetrySettings(BaseSettings):
     otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """Where traces go (OTLP over HTTP); None makes no spans and still passes trace ids on."""
     log_level: str = "INFO"
+
+
+class StackSettings(BaseSettings):
+    """`JAN_STACK_*`: the local stack, and which of its parts an address in the environment replaces."""
+
+    model_config = _section("JAN_STACK_")
+
+    home: Path = Path(".jan")
+    """Data, logs and secrets of the stack."""
+    cache: Path | None = None
+    """Kafka's jars and class archive, the same for every stack; None keeps them in the home."""
+    broker: Literal["kafka", "tansu"] = "kafka"
+    """`tansu` starts the fallback broker though Apache Kafka could be had."""
+    model_threads: int = 2
+    """Threads of the local model: more would fight with the rest of the stack for the cores."""
+    given_kafka: str | None = Field(None, validation_alias="JAN_KAFKA_BOOTSTRAP")
+    given_database: SecretStr | None = Field(None, validation_alias="JAN_DATABASE_URL")
+    given_redis: SecretStr | None = Field(None, validation_alias="JAN_REDIS_URL")
+    given_objects: str | None = Field(None, validation_alias="JAN_S3_ENDPOINT")
+    given_provider: str | None = Field(None, validation_alias="JAN_PROVIDER_URL")
 
 
 class Settings(BaseSettings):
@@ -189,3 +214,8 @@ class Settings(BaseSettings):
     identity: IdentitySettings = Field(default_factory=IdentitySettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+
+
+def inherited_environment() -> dict[str, str]:
+    """A copy of this process's environment, for a child process."""
+    return dict(os.environ)  # noqa: TID251 - this is the one place
