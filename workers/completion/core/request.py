@@ -1,0 +1,30 @@
+"""The provider's request body, made of the client's."""
+
+from typing import Any
+
+from workers.completion.core.jsontext import JsonObject, write
+
+OURS = frozenset({"conversation"})
+"""Fields of Jan's own that no provider knows."""
+
+
+def upstream_body(body: JsonObject, *, model: str) -> bytes:
+    """The body as the provider gets it: its own name of the model, and everything else as it was sent.
+
+    A stream always asks for the usage, unless the client said itself whether it wants it.
+    """
+    sent = {name: value for name, value in body.items() if name not in OURS}
+    sent["model"] = model
+    if sent.get("stream") is True and _asked_usage(body) is None:
+        sent["stream_options"] = (body.get("stream_options") or {}) | {"include_usage": True}
+    return write(sent)
+
+
+def wants_usage(body: JsonObject) -> bool:
+    """Whether the client asked for the usage in its stream."""
+    return _asked_usage(body) is True
+
+
+def _asked_usage(body: JsonObject) -> Any:  # whatever a client may have put there
+    options = body.get("stream_options")
+    return options.get("include_usage") if isinstance(options, dict) else None

@@ -1,0 +1,211 @@
+"""One pooled HTTP client to a provider, and what it makes of everything that a provider may answer."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.http_exceptions import HttpProcessingError
+
+from contracts.errors import ApiError
+from contracts.wire.models import Model
+from infra.settings import ProviderSettings
+from workers.completion.core import bad_answer, listed_models, read_said, refusal, scrubbed
+from workers.completion.provider.batches import Batches
+from workers.completion.provider.patience import Patience, out_of_time, silent
+from workers.completion.provider.trouble import cut, no_answer
+
+KEEP_ALIVE = 4.0
+"""Seconds that an idle connection is kept: many servers close it after 5, and a POST meeting that is lost."""
+MAX_ERROR_BODY = 65_536
+ERROR_BODY_TIMEOUT = 5.0
+MODELS_TIMEOUT = 10.0
+DRAIN_TIMEOUT = 1.0
+"""Seconds for the end of an answer after its `[DONE]`, so that its connection can serve again."""
+MIN_SECRET = 8
+"""Characters; shorter keys are placeholders such as `EMPTY`, shorter hosts are ordinary words."""
+NO_SUCH_ROUTE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+NOT_A_STREAM = frozenset({"application/json", "application/problem+json", "text/html"})
+"""Content types that mean no event stream; others are read as one, since some providers misname theirs."""
+
+
+@asynccontextmanager
+async def open_provider(settings: ProviderSettings) -> AsyncIterator["HttpProvider"]:
+    """A provider with its connections, which are closed at the end."""
+    headers = {"User-Agent": "jan-server", "Content-Type": "application/json"}
+    if settings.key:
+        headers["Authorization"] = f"Bearer {settings.key.get_secret_value()}"
+    connector = TCPConnector(limit=settings.max_connections, keepalive_timeout=KEEP_ALIVE)
+    timeout = ClientTimeout(total=None, connect=settings.connect_timeout)
+    async with ClientSession(
+        connector=connector, headers=headers, timeout=timeout, cookie_jar=DummyCookieJar()
+    ) as session:
+        provider = HttpProvider(session, settings)
+        try:
+            yield provider
+        finally:
+            await provider.drained()
+
+
+class HttpProvider:
+    """A provider behind an address. Its errors name neither the address nor the key."""
+
+    def __init__(self, session: ClientSession, settings: ProviderSettings) -> None:
+        self._session = session
+        self._settings = settings
+        self._base = settings.url.rstrip("/")
+        self._secrets = _secrets(settings)
+        self._drains: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def stream(
+        self, body: bytes, *, deadline: float, traceparent: str | None = None
+    ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
+        """Ask for a stream; see `workers.completion.core.Provider`."""
+        patience = Patience(self._settings, deadline)
+        with self._scrubbing():
+            response = await self._first_answer(body, traceparent, patience)
+            batches = Batches(response, patience, self._settings.max_line)
+            try:
+                await _expect_stream(response)
+                yield batches
+            finally:
+                patience.close()
+                self._leave(response, reusable=batches.over)
+
+    async def complete(self, body: bytes, *, deadline: float, traceparent: str | None = None) -> bytes:
+        """Ask for a whole answer; see `workers.completion.core.Provider`."""
+        last = min(deadline, asyncio.get_running_loop().time() + self._settings.total_timeout)
+        headers = _headers("application/json", traceparent)
+        with self._scrubbing():
+            try:
+                async with asyncio.timeout_at(last):
+                    response = await self._ask("POST", "/chat/completions", body, headers)
+                    return await _whole(response, self._settings.max_answer)
+            except TimeoutError as error:
+                raise out_of_time() from error
+
+    async def models(self) -> list[Model]:
+        """The provider's own list, or the configured one where it has none."""
+        headers = _headers("application/json", None)
+        with self._scrubbing():
+            try:
+                async with asyncio.timeout(MODELS_TIMEOUT):
+                    return await self._listed(await self._ask("GET", "/models", None, headers))
+            except TimeoutError as error:
+                raise silent("its list of models", MODELS_TIMEOUT) from error
+
+    async def drained(self) -> None:
+        """Wait for the answers whose ends are still awaited."""
+        if self._drains:
+            await asyncio.wait(self._drains)
+
+    async def _first_answer(self, body: bytes, traceparent: str | None, patience: Patience) -> ClientResponse:
+        headers = _headers("text/event-stream", traceparent)
+        try:
+            async with asyncio.timeout_at(patience.until):
+                return await self._ask("POST", "/chat/completions", body, headers)
+        except TimeoutError as error:
+            raise patience.error() from error
+
+    async def _listed(self, response: ClientResponse) -> list[Model]:
+        owner = self._settings.name
+        if response.status in NO_SUCH_ROUTE and self._settings.models:
+            response.close()
+            return [Model(id=name, created=0, owned_by=owner) for name in self._settings.models]
+        return listed_models(await _whole(response, self._settings.max_answer), owner)
+
+    async def _ask(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> ClientResponse:
+        data = None if body is None else io.BytesIO(body)  # aiohttp warns of plain bytes over 1 MiB
+        try:
+            return await self._session.request(
+                method, self._base + path, data=data, headers=headers, allow_redirects=False
+            )
+        except ClientError as error:
+            raise no_answer(error) from error
+
+    def _leave(self, response: ClientResponse, *, reusable: bool) -> None:
+        """Close the connection, unless only the end of a finished answer is missing."""
+        if not reusable or response.closed:
+            response.close()
+            return
+        task = asyncio.create_task(_drain(response))
+        self._drains.add(task)
+        task.add_done_callback(self._drains.discard)
+
+    @contextmanager
+    def _scrubbing(self) -> Iterator[None]:
+        try:
+            yield
+        except ApiError as error:
+            message = scrubbed(error.detail.message, self._secrets)
+            if message == error.detail.message:
+                raise
+            raise ApiError.of(error.detail.model_copy(update={"message": message})) from None
+
+
+async def _expect_ok(response: ClientResponse) -> None:
+    if response.status != HTTPStatus.OK:
+        body = await _start_of(response)
+        raise refusal(response.status, body, retry_after=response.headers.get("Retry-After"))
+
+
+async def _expect_stream(response: ClientResponse) -> None:
+    await _expect_ok(response)
+    if response.content_type in NOT_A_STREAM:
+        read_said(await _start_of(response))
+        raise bad_answer(f"The provider answered a request for a stream with {response.content_type}.")
+
+
+async def _start_of(response: ClientResponse) -> bytes:
+    """The first 64 KiB of a body, or as much as comes in time: enough for an error."""
+    body = bytearray()
+    with suppress(ClientError, HttpProcessingError, TimeoutError):
+        async with asyncio.timeout(ERROR_BODY_TIMEOUT):
+            while len(body) < MAX_ERROR_BODY and (data := await response.content.readany()):
+                body += data
+    return bytes(body[:MAX_ERROR_BODY])
+
+
+async def _whole(response: ClientResponse, limit: int) -> bytes:
+    """The body of a good answer."""
+    body = bytearray()
+    try:
+        await _expect_ok(response)
+        while data := await response.content.readany():
+            body += data
+            if len(body) > limit:
+                raise bad_answer(f"The provider's answer is larger than {limit:,} bytes.")
+    except (ClientError, HttpProcessingError) as error:
+        raise cut() from error
+    finally:
+        response.close()
+    return bytes(body)
+
+
+async def _drain(response: ClientResponse) -> None:
+    with suppress(ClientError, HttpProcessingError, TimeoutError):
+        async with asyncio.timeout(DRAIN_TIMEOUT):
+            while await response.content.readany():
+                pass
+    response.close()
+
+
+def _headers(accept: str, traceparent: str | None) -> dict[str, str]:
+    headers = {"Accept": accept}
+    if traceparent:
+        headers["traceparent"] = traceparent
+    return headers
+
+
+def _secrets(settings: ProviderSettings) -> tuple[str, ...]:
+    """What no error may show, the longest first: the address, the host, the key."""
+    address = urlsplit(settings.url)
+    key = settings.key.get_secret_value() if settings.key else ""
+    secrets = {settings.url, settings.url.rstrip("/"), address.netloc, address.hostname or "", key}
+    return tuple(sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True))
