@@ -1,0 +1,147 @@
+"""The real servers of the tests, each started on first use and kept until the session ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import pytest
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.embedded.broker import broker_server
+from infra.embedded.child import await_ready, start_child, stop_child
+from infra.embedded.home import Home, open_home
+from infra.embedded.model import MODEL, model_server
+from infra.embedded.place import Place
+from infra.embedded.ports import Ports
+from infra.embedded.postgres import postgres_server
+from infra.embedded.seaweedfs import seaweedfs_server
+from infra.embedded.server import Server
+from infra.embedded.valkey import valkey_server
+from infra.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    ObjectSettings,
+    ProviderSettings,
+    RedisSettings,
+    StackSettings,
+)
+
+MODEL_THREADS = 2
+T = TypeVar("T")
+
+
+class BrokerChoice(BaseSettings):
+    """`JAN_TEST_BROKER=tansu` runs the tests on the fallback broker."""
+
+    model_config = SettingsConfigDict(env_prefix="JAN_TEST_", extra="ignore")
+
+    broker: Literal["kafka", "tansu"] = "kafka"
+
+
+@pytest.fixture(scope="session")
+def given() -> StackSettings:
+    """Addresses in the environment, which replace the servers here too."""
+    return StackSettings()
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Place:
+    """Where this session's servers stand; Kafka's jars are kept in the checkout."""
+    cache = Path(pytestconfig.rootpath) / ".jan" / "cache"
+    return Place(open_home(tmp_path_factory.mktemp("stack"), cache), Ports(usual=False))
+
+
+@pytest.fixture(scope="session")
+def kafka(place: Place, given: StackSettings) -> Iterator[KafkaSettings]:
+    """Apache Kafka, or the fallback where that was asked for or Kafka can't be had."""
+    if given.given_kafka is not None:
+        yield KafkaSettings()
+        return
+    fallback = BrokerChoice().broker == "tansu"
+    with running(lambda: broker_server(place, print, fallback=fallback), place.home) as server:
+        flavor: Literal["kafka", "tansu"] = (
+            "tansu" if server.offers["JAN_KAFKA_FLAVOR"] == "tansu" else "kafka"
+        )
+        yield KafkaSettings(bootstrap=server.offers["JAN_KAFKA_BOOTSTRAP"], flavor=flavor)
+
+
+@pytest.fixture(autouse=True)
+def _needs_kafka(request: pytest.FixtureRequest) -> None:
+    """Skip what is marked `kafka` on a broker that isn't Apache Kafka."""
+    if request.node.get_closest_marker("kafka") is None:
+        return
+    settings = request.getfixturevalue("kafka")
+    if settings.flavor != "kafka":
+        pytest.skip("needs Apache Kafka, this session runs on the fallback broker")
+
+
+@pytest.fixture(scope="session")
+def database(place: Place, given: StackSettings) -> Iterator[DatabaseSettings]:
+    """PostgreSQL with an empty database."""
+    if given.given_database is not None:
+        yield DatabaseSettings()
+        return
+    with running(lambda: postgres_server(place), place.home) as server:
+        yield DatabaseSettings(url=SecretStr(server.offers["JAN_DATABASE_URL"]))
+
+
+@pytest.fixture(scope="session")
+def valkey(place: Place, given: StackSettings) -> Iterator[RedisSettings]:
+    """An empty Valkey."""
+    if given.given_redis is not None:
+        yield RedisSettings()
+        return
+    with running(lambda: valkey_server(place), place.home) as server:
+        yield RedisSettings(url=SecretStr(server.offers["JAN_REDIS_URL"]))
+
+
+@pytest.fixture(scope="session")
+def objects(place: Place, given: StackSettings) -> Iterator[ObjectSettings]:
+    """SeaweedFS without a bucket."""
+    if given.given_objects is not None:
+        yield ObjectSettings()
+        return
+    with running(lambda: seaweedfs_server(place), place.home) as server:
+        yield ObjectSettings(
+            endpoint=server.offers["JAN_S3_ENDPOINT"],
+            access_key=server.offers["JAN_S3_ACCESS_KEY"],
+            secret_key=SecretStr(server.offers["JAN_S3_SECRET_KEY"]),
+        )
+
+
+@pytest.fixture(scope="session")
+def model(place: Place, given: StackSettings) -> Iterator[ProviderSettings]:
+    """The small language model."""
+    if given.given_provider is not None:
+        yield ProviderSettings()
+        return
+    with running(lambda: model_server(place, MODEL_THREADS), place.home) as server:
+        yield ProviderSettings(url=server.offers["JAN_PROVIDER_URL"], models=(MODEL,))
+
+
+@contextmanager
+def running(opening: Callable[[], Awaitable[Server]], home: Home) -> Iterator[Server]:
+    """A server that is ready, until the block ends."""
+
+    async def opened() -> Server:
+        return await opening()
+
+    server = run(opened())
+    child = start_child(server, home)
+    try:
+        run(await_ready(child))
+        yield server
+    finally:
+        run(stop_child(child))
+
+
+def run(work: Coroutine[None, None, T]) -> T:
+    """Run it on a loop of its own, which touches neither a test's loop nor the current one."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(work)
+    finally:
+        loop.close()
