@@ -1,0 +1,74 @@
+"""The migrations add up to the tables that the code uses, on an empty and on a filled database."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from infra import migrations
+from infra.database import open_database
+from infra.migrations.upgrade import upgrade
+from infra.settings import DatabaseSettings
+from infra.store.schema import TABLES, schema
+from infra.store.users import add_user, new_guest, user_of
+from tests.infra.store.scratch import scratch_database
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+async def empty(database: DatabaseSettings) -> AsyncIterator[DatabaseSettings]:
+    async with scratch_database(database) as settings:
+        yield settings
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return list(compare_metadata(context, schema()))
+
+
+async def test_migrated_schema_is_the_one_that_the_code_declares(empty: DatabaseSettings) -> None:
+    await upgrade(empty)
+
+    async with open_database(empty) as database, database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_migrating_again_changes_nothing_and_keeps_the_data(empty: DatabaseSettings) -> None:
+    first = await upgrade(empty)
+    guest = new_guest(datetime.now(UTC))
+    async with open_database(empty) as database:
+        async with database.begin() as session:
+            await add_user(session, guest)
+
+        second = await upgrade(empty)
+
+        async with database.begin() as session:
+            assert await user_of(session, guest.user_id) is not None
+    assert second == first
+
+
+async def test_processes_that_migrate_at_once_take_turns(empty: DatabaseSettings) -> None:
+    revisions = await asyncio.gather(*(upgrade(empty) for _ in range(4)))
+
+    assert len(set(revisions)) == 1
+
+
+async def test_history_has_one_head_and_the_database_reaches_it(empty: DatabaseSettings) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(migrations.__file__)).parent))
+
+    heads = ScriptDirectory.from_config(config).get_heads()
+
+    assert [await upgrade(empty)] == heads
+
+
+def test_every_table_of_the_metadata_is_listed() -> None:
+    assert {table.__tablename__ for table in TABLES} == set(schema().tables)
