@@ -1,0 +1,1 @@
+"""The LLM surface: chat completions and models."""

@@ -1,0 +1,1 @@
+"""What is done the same way for every request: ids, limits, errors, paths."""

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
-from infra.relay.log import LogReader
 from infra.relay.redis import RelayDown
 
 REREAD_SECONDS = 0.2
@@ -15,21 +15,32 @@ class StreamLost(Exception):
     """The log no longer holds what comes next: the stream cannot go on truthfully."""
 
 
+class Log(Protocol):
+    """The job logs, as a follower needs them."""
+
+    async def read(self, job_id: str, first_seq: int) -> list[bytes]:
+        """The frames from `first_seq` on, as many as one read gives. Raises RelayDown."""
+
+
 class Follower:
     """Hands out a job's frames in order, each once, whatever the wire loses and however slow the client.
 
     At most `limit` bytes are held. A follower that falls behind holds nothing and reads pages of the log.
     """
 
-    __slots__ = ("_bytes", "_closed", "_limit", "_log", "_nudged", "_pending", "_seen", "_wake", "job_id",
-                 "last_given", "seq")  # fmt: skip
+    __slots__ = (
+        *("_bytes", "_closed", "_limit", "_log", "_nudged", "_pending", "_seen", "_wake"),
+        *("filled", "job_id", "last_given", "seq"),
+    )
 
-    def __init__(self, job_id: str, log: LogReader, *, first_seq: int, limit: int, now: float) -> None:
+    def __init__(self, job_id: str, log: Log, *, first_seq: int, limit: int, now: float) -> None:
         self.job_id = job_id
         self.seq = first_seq
         """Number of the next frame that will be handed out."""
         self.last_given = now
         """Loop time at which something was handed out last."""
+        self.filled = 0
+        """Frames that came from the log and not over the wire."""
         self._log = log
         self._limit = limit
         self._pending: list[bytes] = []
@@ -43,6 +54,11 @@ class Follower:
     def is_behind(self) -> bool:
         """Whether frames are announced that only the log holds for us."""
         return self._seen > self.seq + len(self._pending)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nobody waits any more."""
+        return self._closed
 
     def deliver(self, first_seq: int, frames: Sequence[bytes]) -> None:
         """Frames from the wire. Repeated ones are dropped; a hole, or too many, is left to the log."""
@@ -88,6 +104,7 @@ class Follower:
             self._pending, self._bytes = [], 0
         elif self.is_behind and not self._closed:
             frames = await self._read()
+            self.filled += len(frames)
         self.seq += len(frames)
         return frames
 

@@ -31,7 +31,7 @@ class ReaderStats(Protocol):
     """What the reader counts."""
 
     def frames_read(self, count: int) -> None: ...
-    def wire_lost(self) -> None: ...
+    def frames_filled(self, count: int) -> None: ...
 
 
 class RelayReader:
@@ -65,6 +65,7 @@ class RelayReader:
             yield follower
         finally:
             follower.close()
+            self._stats.frames_filled(follower.filled)
             rest = self._followers[job_id]
             rest.remove(follower)
             if not rest:
@@ -86,7 +87,6 @@ class RelayReader:
             try:
                 await self._listen(pubsub)
             except* (RedisError, OSError, TimeoutError) as lost:
-                self._stats.wire_lost()
                 log.warning(
                     "relay_wire_lost", extra={"channel": self.channel, "error": repr(lost.exceptions)}
                 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -44,7 +45,7 @@ class WriterStats(Protocol):
 class JobLog:
     """One attempt's hand on a job's log. Appending never waits; `room` and `flushed` do."""
 
-    __slots__ = ("_bytes", "_changed", "_failure", "_limit", "_pending", "_wire", "attempt", "job_id", "seq")
+    __slots__ = ("_changed", "_failure", "_limit", "_pending", "_wire", "attempt", "job_id", "seq", "size")
 
     def __init__(self, wire: "Wire", job_id: str, attempt: int, first_seq: int, limit: int) -> None:
         self.job_id = job_id
@@ -54,7 +55,8 @@ class JobLog:
         self._wire = wire
         self._limit = limit
         self._pending: list[bytes] = []
-        self._bytes = 0
+        self.size = 0
+        """Bytes that are unwritten."""
         self._failure: Exception | None = None
         self._changed: asyncio.Event | None = None
 
@@ -65,31 +67,31 @@ class JobLog:
         if not self._pending:
             self._wire.wants_flush(self)
         self._pending.append(frame)
-        self._bytes += len(frame)
+        self.size += len(frame)
         self.seq += 1
 
     async def room(self) -> None:
         """Wait while too many bytes are unwritten. Raises as `append` does."""
-        while self._bytes > self._limit and self._failure is None:
+        while self.size > self._limit and self._failure is None:
             await self._change()
         if self._failure is not None:
             raise self._failure
 
     async def flushed(self) -> None:
         """Wait until every appended frame stands in the log. Raises as `append` does."""
-        while self._bytes and self._failure is None:
+        while self.size and self._failure is None:
             await self._change()
         if self._failure is not None:
             raise self._failure
 
     def pending(self) -> tuple[int, list[bytes]]:
-        """Seq of the first unwritten frame, and the unwritten frames."""
-        return self.seq - len(self._pending), self._pending
+        """Seq of the first unwritten frame, and the frames that are unwritten at this moment."""
+        return self.seq - len(self._pending), self._pending[:]
 
     def written(self, count: int) -> None:
         """The first `count` unwritten frames stand in the log now."""
         done, self._pending = self._pending[:count], self._pending[count:]
-        self._bytes -= sum(map(len, done))
+        self.size -= sum(map(len, done))
         self._wake()
         if self._pending:
             self._wire.wants_flush(self)
@@ -98,7 +100,7 @@ class JobLog:
         """No further frame of this attempt is taken."""
         self._failure = failure
         self._pending = []
-        self._bytes = 0
+        self.size = 0
         self._wake()
 
     async def _change(self) -> None:
@@ -122,7 +124,7 @@ class Wire:
         self._append = append
         self._settings = settings
         self._stats = stats
-        self._waiting: dict[str, JobLog] = {}
+        self._waiting: OrderedDict[str, JobLog] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self.jobs = 0
         """Attempts that write here now."""
@@ -163,13 +165,10 @@ class Wire:
 
     def _take(self) -> list[JobLog]:
         taken, size = [], 0
-        for job in self._waiting.values():
+        while self._waiting and size < self._settings.flush_bytes:
+            _, job = self._waiting.popitem(last=False)
             taken.append(job)
-            size += sum(map(len, job.pending()[1]))
-            if size > self._settings.flush_bytes:
-                break
-        for job in taken:
-            del self._waiting[job.job_id]
+            size += job.size
         return taken
 
     def _settle(self, job: JobLog, count: int, answer: int) -> None:

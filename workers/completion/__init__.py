@@ -1,0 +1,1 @@
+"""Chat completions: the provider's answer, as our chunks."""

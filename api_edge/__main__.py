@@ -1,0 +1,135 @@
+"""Opens what the edge needs, and serves until told to stop. Run it as `python -m api_edge`."""
+
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from api_edge.app import Parts, build_app
+from api_edge.auth.accounts import open_accounts
+from api_edge.auth.bearer import authenticate
+from api_edge.deps import Edge
+from api_edge.llm.catalog import open_catalog
+from api_edge.middleware.surfaces import Surface
+from contracts.envelope import Caller
+from contracts.ids import new_ulid
+from infra.bus.producer import open_producer
+from infra.database import open_database
+from infra.objects import open_objects
+from infra.relay.reader import RelayReader, open_reader
+from infra.relay.redis import open_redis, ping
+from infra.settings import EdgeSettings, Settings
+from infra.telemetry.logs import open_logs
+from infra.telemetry.metrics import EdgeMetrics, open_registry
+from infra.telemetry.readiness import Check
+from infra.telemetry.serving import serve_metrics
+from infra.telemetry.tracing import open_tracing
+
+BACKLOG = 2_048
+KEEP_ALIVE_SECONDS = 75
+
+log = logging.getLogger(__name__)
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; streams that run get the drain time to end."""
+    open_logs(settings.telemetry, "edge")
+    registry = open_registry("edge", version("jan-server"))
+    sockets = [_listen(settings.edge.host, port) for port in _ports(settings.edge)]
+    async with open_app(settings, registry) as app:
+        server = uvicorn.Server(_config(app, settings.edge))
+        log.info("edge_serving", extra={"ports": [one.getsockname()[1] for one in sockets]})
+        await server.serve(sockets=sockets)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[ASGIApp]:
+    """The application, with everything that it needs open."""
+    metrics = EdgeMetrics(registry)
+    async with (
+        open_tracing(settings.telemetry, "edge") as tracing,
+        open_redis(settings.redis) as redis,
+        open_database(settings.database) as database,
+        open_objects(settings.objects) as objects,
+        open_producer(settings.kafka) as producer,
+        open_catalog(database) as catalog,
+        open_reader(
+            new_ulid(), redis, settings.relay, heartbeat=settings.edge.heartbeat, stats=metrics
+        ) as reader,
+    ):
+        accounts = await open_accounts(database, settings.identity)
+
+        async def caller_of(headers: list[tuple[bytes, bytes]]) -> Caller:
+            return await authenticate(headers, accounts)
+
+        checks = [
+            Check("kafka", needed=True, ask=producer.ping),
+            Check("redis", needed=True, ask=lambda: ping(redis)),
+            Check("relay", needed=True, ask=lambda: _listening(reader)),
+            Check("database", needed=True, ask=database.ping),
+            Check("objects", needed=False, ask=objects.ping),
+        ]
+        edge = Edge(
+            settings=settings.edge,
+            producer=producer,
+            reader=reader,
+            payloads=objects,
+            authenticate=caller_of,
+            models=catalog,
+            stats=metrics,
+            tracing=tracing,
+        )
+        own_port = settings.edge.metrics_port
+        parts = Parts(catalog, accounts, checks, registry if own_port is None else None)
+        app = build_app(edge, parts, metrics, _surfaces(settings.edge))
+        if own_port is None:
+            yield app
+            return
+        async with serve_metrics(registry, checks, own_port, settings.edge.host):
+            yield app
+
+
+async def _listening(reader: RelayReader) -> None:
+    if not reader.is_listening:
+        raise ConnectionError("the relay's wire is down")
+
+
+def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=int(settings.drain_timeout),
+    )
+
+
+def _ports(settings: EdgeSettings) -> list[int]:
+    return [settings.port, *settings.surface_ports.values()]
+
+
+def _surfaces(settings: EdgeSettings) -> dict[int, Surface]:
+    return {port: Surface(name) for name, port in settings.surface_ports.items()}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=False)
+    listener.setblocking(False)  # noqa: FBT003  the socket module's own signature
+    return listener
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(Settings()))

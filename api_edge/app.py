@@ -1,0 +1,111 @@
+"""The edge, put together: hot routes as plain ASGI, FastAPI for the rest, conventions around both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+from typing_extensions import override
+
+from api_edge.auth.accounts import Accounts
+from api_edge.auth.bearer import caller_dependency
+from api_edge.auth.routes import auth_router
+from api_edge.deps import Edge
+from api_edge.errors import install_error_handlers
+from api_edge.llm import chat
+from api_edge.llm.catalog import Catalog
+from api_edge.llm.document import ERRORS, add_chat, tidy
+from api_edge.llm.models import models_router
+from api_edge.middleware.conventions import Conventions
+from api_edge.middleware.surfaces import Surface, Surfaces
+from api_edge.ops.router import ops_router
+from contracts.errors import ApiError, ErrorCode
+from infra.telemetry.metrics import EdgeMetrics
+from infra.telemetry.readiness import Check
+
+TITLE = "Jan Server"
+ABOUT = "An OpenAI-compatible LLM platform: log in as a guest, then use any OpenAI SDK with this base URL."
+EXPOSED_HEADERS = ["x-request-id", "x-auth-method", "openai-processing-ms", "retry-after"]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the cold routes are made of."""
+
+    catalog: Catalog
+    accounts: Accounts
+    checks: Sequence[Check]
+    registry: CollectorRegistry | None
+    """Served at /metrics, where it has no port of its own."""
+
+
+class Api(FastAPI):
+    """FastAPI, whose document also tells of the hot routes."""
+
+    @override
+    def openapi(self) -> dict[str, Any]:  # an OpenAPI document
+        """The document of every route."""
+        if self.openapi_schema is None:
+            self.openapi_schema = tidy(add_chat(super().openapi()))
+        return self.openapi_schema
+
+
+class HotRoutes:
+    """Serves the hot paths without a framework, and leaves the rest to the application behind."""
+
+    def __init__(self, routes: Mapping[tuple[str, str], ASGIApp], rest: ASGIApp) -> None:
+        self._routes = routes
+        self._paths = frozenset(path for _, path in routes)
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http" and scope["path"] in self._paths:
+            scope["route_path"] = scope["path"]
+            route = self._routes.get((scope["method"], scope["path"]))
+            if route is None:
+                message = f"{scope['method']} is not allowed on {scope['path']}"
+                raise ApiError(ErrorCode.METHOD_NOT_ALLOWED, message)
+            await route(scope, receive, send)
+            return
+        await self._rest(scope, receive, send)
+
+
+def build_api(parts: Parts) -> Api:
+    """The cold routes, and the document of all."""
+    api = Api(
+        title=TITLE, description=ABOUT, version=version("jan-server"), docs_url=None, redoc_url=None,
+        responses=ERRORS,
+    )  # fmt: skip
+    install_error_handlers(api)
+    api.include_router(auth_router(parts.accounts))
+    signed_in = [Depends(caller_dependency(parts.accounts))]
+    api.include_router(models_router(parts.catalog), dependencies=signed_in)
+    api.include_router(ops_router(parts.checks, version("jan-server"), parts.registry))
+    return api
+
+
+def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int, Surface]) -> ASGIApp:
+    """The whole application."""
+    app: ASGIApp = HotRoutes({("POST", chat.PATH): chat.ChatCompletions(edge)}, build_api(parts))
+    app = Surfaces(app, ports)
+    if edge.settings.cors_origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=edge.settings.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    return Conventions(app, metrics, route_of)
+
+
+def route_of(scope: Scope) -> str:
+    """The path's template, for metrics; `unknown` for a path that nobody serves."""
+    hot: str | None = scope.get("route_path")
+    cold: str = getattr(scope.get("route"), "path", "unknown")
+    return hot or cold

@@ -1,0 +1,74 @@
+"""What the edge's routes are given: one value, built in app.py, with everything that a request may need."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.envelope import Caller
+from contracts.jobs import ObjectRef
+from contracts.topics import Topic
+from infra.relay.reader import RelayReader
+from infra.settings import EdgeSettings
+from infra.telemetry.spans import Span, Tracing
+
+
+class JobProducer(Protocol):
+    """The bus, as the edge uses it."""
+
+    async def send(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
+        """Produce, and return when the record is durable. Raises BusError."""
+
+    def post(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
+        """Produce in the background."""
+
+
+class PayloadStore(Protocol):
+    """Where payloads wait that are too large for a record."""
+
+    async def put(self, key: str, data: bytes, content_type: str) -> ObjectRef:
+        """Store an object. Raises ApiError."""
+
+
+Authenticate = Callable[[list[tuple[bytes, bytes]]], Awaitable[Caller]]
+"""Who asks, from the headers of an ASGI scope. Raises ApiError with a 401."""
+
+
+class ModelCatalog(Protocol):
+    """The models that are offered, as last known to this process."""
+
+    async def knows(self, model: str) -> bool:
+        """Whether a request for this model can be served."""
+
+
+class JobStats(Protocol):
+    """What the edge counts of jobs and streams."""
+
+    def accepted(self, kind: str, lane: str) -> None: ...
+    def first_token(self, model: str, seconds: float) -> None: ...
+    def stream_opened(self) -> None: ...
+    def stream_closed(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Everything that is open for as long as the process serves."""
+
+    settings: EdgeSettings
+    producer: JobProducer
+    reader: RelayReader
+    payloads: PayloadStore
+    authenticate: Authenticate
+    models: ModelCatalog
+    stats: JobStats
+    tracing: Tracing
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is known of a request beside its body."""
+
+    caller: Caller
+    request_id: str
+    span: Span
+    size: int
+    """Bytes of the body."""

@@ -1,0 +1,85 @@
+"""POST /v1/chat/completions: check the request, make it a job, hand back what comes."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.types import Receive, Scope, Send
+
+from api_edge.deps import Asked, Edge
+from api_edge.errors import invalid_request
+from api_edge.middleware.body import header, read_json
+from api_edge.relay.answer import send_stream, send_whole
+from api_edge.relay.submit import submit_completion
+from contracts.errors import ApiError, ErrorCode
+from contracts.wire.chat import ChatCompletionRequest
+from infra.telemetry.names import Attribute
+from infra.telemetry.spans import SpanKind
+
+PATH = "/v1/chat/completions"
+
+
+class ChatCompletions:
+    """The hot route, as a plain ASGI function (decision 0006)."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. Raises ApiError before the first byte."""
+        edge = self._edge
+        caller = await edge.authenticate(scope["headers"])
+        scope["state"]["caller"] = caller
+        body, size = await read_json(
+            scope,
+            receive,
+            limit=edge.settings.max_body,
+            seconds=edge.settings.body_timeout,
+            depth=edge.settings.max_depth,
+        )
+        wanted = check(body)
+        if not await edge.models.knows(wanted.model):
+            message = f"The model {wanted.model!r} does not exist; GET /v1/models lists those that do"
+            raise ApiError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
+        request_id = scope["state"]["request_id"]
+        parent, state = (_text(header(scope, name)) for name in (b"traceparent", b"tracestate"))
+        about = {Attribute.HTTP_METHOD: "POST", Attribute.HTTP_ROUTE: PATH, Attribute.REQUEST_ID: request_id}
+        span = edge.tracing.start(f"POST {PATH}", SpanKind.SERVER, parent, about, state)
+        asked = Asked(caller=caller, request_id=request_id, span=span, size=size)
+        failure: str | None = ErrorCode.INTERNAL
+        try:
+            await self._serve(asked, wanted, body, receive, send)
+            failure = None
+        except ApiError as error:
+            failure = error.detail.code
+            raise
+        finally:
+            span.end(failure)
+
+    async def _serve(
+        self, asked: Asked, wanted: ChatCompletionRequest, body: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
+        edge = self._edge
+        is_stream = bool(wanted.stream)
+        async with submit_completion(
+            edge, asked, body=body, model=wanted.model, stream=is_stream, lane=wanted.lane()
+        ) as running:
+            if is_stream:
+                await send_stream(edge, running, asked.request_id, receive, send)
+            else:
+                await send_whole(running, receive, send)
+
+
+def check(body: dict[str, Any]) -> ChatCompletionRequest:
+    """The request, with the types of its known fields checked. Raises ApiError naming the field."""
+    try:
+        wanted = ChatCompletionRequest.model_validate(body, strict=True)
+    except ValidationError as error:
+        raise invalid_request(error, body) from error
+    if body.get("conversation") is not None:
+        message = "conversation is not offered by this version; send the messages themselves"
+        raise ApiError(ErrorCode.UNSUPPORTED_PARAMETER, message, param="conversation")
+    return wanted
+
+
+def _text(value: bytes | None) -> str | None:
+    return value.decode("latin-1") if value is not None else None

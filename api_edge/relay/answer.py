@@ -1,0 +1,163 @@
+"""A job's frames become an answer: one JSON body, or a stream of server-sent events.
+
+A stream's status waits for the first frame, so that a failure before the first token is a plain HTTP error;
+only silence longer than the heartbeat begins the stream without it. The pump awaits each `send`, so a slow
+client slows this loop alone: its frames wait in the job's log and not in memory.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.types import Receive, Send
+
+from api_edge.deps import Edge
+from api_edge.errors import error_body
+from api_edge.relay.submit import Running
+from contracts.errors import ApiError, ErrorCode, ErrorDetail
+from contracts.frames import FrameKind, payload_of
+from infra.relay.follower import StreamLost
+
+HEARTBEAT = b": ping\n"
+"""One newline: two of them after an `id:` line break the official SDKs."""
+DONE = b"data: [DONE]\n\n"
+STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+async def send_whole(running: Running, receive: Receive, send: Send) -> None:
+    """Answer with the job's result as one JSON body. Raises ApiError when the job failed."""
+    async with _until_gone(running, receive):
+        body = await _result(running)
+    if body is None:
+        return
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_stream(edge: Edge, running: Running, request_id: str, receive: Receive, send: Send) -> None:
+    """Answer with the job's chunks as they come. Raises ApiError when the job failed before the first."""
+    edge.stats.stream_opened()
+    try:
+        async with _until_gone(running, receive):
+            await Stream(edge, running, request_id, send).pump()
+    finally:
+        edge.stats.stream_closed()
+
+
+class Stream:
+    """One stream of server-sent events on its way to a client."""
+
+    __slots__ = ("_began", "_edge", "_is_first", "_request_id", "_running", "_send", "_started")
+
+    def __init__(self, edge: Edge, running: Running, request_id: str, send: Send) -> None:
+        self._edge = edge
+        self._running = running
+        self._request_id = request_id
+        self._send = send
+        self._began = asyncio.get_running_loop().time()
+        self._started = False
+        self._is_first = True
+
+    async def pump(self) -> None:
+        """Send until the job ends or the client is gone."""
+        loop = asyncio.get_running_loop()
+        follower = self._running.follower
+        is_over = False
+        while not is_over:
+            frames = await self._next()
+            if follower.is_closed:
+                return
+            if frames:
+                data, is_over = self._events(frames)
+                self._count_first()
+            else:
+                data = HEARTBEAT
+            if not self._started:
+                self._started = True
+                await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
+            await self._send({"type": "http.response.body", "body": data, "more_body": not is_over})
+            follower.last_given = loop.time()
+
+    async def _next(self) -> list[bytes]:
+        """Frames, or none when it is time for a heartbeat; a failure to go on is a frame of its own."""
+        try:
+            return await _next(self._running)
+        except ApiError as error:
+            if not self._started:
+                raise
+            return [_error_frame(error.detail)]
+
+    def _events(self, frames: list[bytes]) -> tuple[bytes, bool]:
+        """The text of the events, and whether the last one is among them."""
+        parts: list[bytes] = []
+        for frame in frames:
+            kind = frame[0]
+            if kind == FrameKind.CHUNK:
+                parts += (b"data: ", payload_of(frame), b"\n\n")
+                continue
+            if kind == FrameKind.END:
+                parts.append(DONE)
+            elif kind == FrameKind.ERROR:
+                detail = ErrorDetail.model_validate_json(payload_of(frame))
+                if not (self._started or parts):
+                    raise ApiError.of(detail)
+                parts += (b"data: ", error_body(detail, self._request_id), b"\n\n")
+            return b"".join(parts), True
+        return b"".join(parts), False
+
+    def _count_first(self) -> None:
+        if self._is_first:
+            self._is_first = False
+            seconds = asyncio.get_running_loop().time() - self._began
+            self._edge.stats.first_token(self._running.model, seconds)
+
+
+async def _result(running: Running) -> bytes | None:
+    """The body, or None when the client is gone. Raises ApiError when the job failed."""
+    follower = running.follower
+    while not follower.is_closed:
+        frames = await _next(running)
+        if frames and frames[-1][0] == FrameKind.ERROR:
+            raise ApiError.of(ErrorDetail.model_validate_json(payload_of(frames[-1])))
+        if frames:
+            return payload_of(frames[-1])
+        follower.last_given = asyncio.get_running_loop().time()
+    return None
+
+
+async def _next(running: Running) -> list[bytes]:
+    """Frames, or none after a nudge or a close. Raises ApiError when nothing more can come."""
+    try:
+        frames = await running.follower.next()
+    except StreamLost as error:
+        raise ApiError(ErrorCode.STREAM_LOST, "The answer was lost on its way; ask again") from error
+    if not frames and asyncio.get_running_loop().time() > running.until:
+        raise ApiError(ErrorCode.DEADLINE_EXCEEDED, "The job did not end before its deadline")
+    return frames
+
+
+@asynccontextmanager
+async def _until_gone(running: Running, receive: Receive) -> AsyncIterator[None]:
+    """Close the follower when the client goes away."""
+    watcher = asyncio.get_running_loop().create_task(_watch(running, receive))
+    try:
+        yield
+    finally:
+        watcher.cancel()
+
+
+async def _watch(running: Running, receive: Receive) -> None:
+    message: dict[str, Any] = {"type": "http.request"}
+    while message["type"] != "http.disconnect":
+        message = dict(await receive())
+    running.follower.close()
+
+
+def _error_frame(detail: ErrorDetail) -> bytes:
+    return b"e0 " + detail.model_dump_json().encode()

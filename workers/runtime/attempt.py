@@ -1,0 +1,67 @@
+"""One try at a job by this process: what was asked, and the hand on its log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol
+
+from contracts.envelope import Envelope, JobT
+from contracts.events import Usage
+from contracts.frames import FrameKind, frame
+from infra.relay.writer import JobLog
+from infra.telemetry.spans import Span
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A good end of an attempt, as its Finished event tells it."""
+
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+class Attempt(Generic[JobT]):
+    """An envelope, an attempt number, and where its frames go."""
+
+    def __init__(
+        self, envelope: Envelope[JobT], log: JobLog, span: Span, deadline: float, on_first: Callable[[], None]
+    ) -> None:
+        self.envelope = envelope
+        self.number = log.attempt
+        self.span = span
+        self.deadline = deadline
+        """Loop time at which the attempt is stopped."""
+        self.usage: Usage | None = None
+        """What was used so far, for the event of an attempt that does not end well."""
+        self._log = log
+        self._on_first: Callable[[], None] | None = on_first
+
+    @property
+    def seq(self) -> int:
+        """Number of the next frame."""
+        return self._log.seq
+
+    def send(self, kind: FrameKind, payload: bytes = b"") -> None:
+        """Append a frame. Raises StaleAttempt, LogLost or RelayDown when an earlier one was refused."""
+        self._log.append(frame(kind, self.number, payload))
+        if self._on_first is not None:
+            self._on_first()
+            self._on_first = None
+
+    async def room(self) -> None:
+        """Wait while too much is unwritten. Raises as `send` does."""
+        await self._log.room()
+
+    async def flushed(self) -> None:
+        """Wait until everything stands in the log. Raises as `send` does."""
+        await self._log.flushed()
+
+
+class Work(Protocol[JobT]):
+    """What a worker room does with its kind of job."""
+
+    async def run(self, attempt: Attempt[JobT]) -> Ending:
+        """Do the job and send its frames, the terminal one included. Raises ApiError to end it as failed."""
+
+    async def forget(self, envelope: Envelope[JobT]) -> None:
+        """The job is over: delete what was kept for it alone."""
