@@ -1,0 +1,114 @@
+"""One run: every scenario in several rounds, the upstream itself and the product by turns."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.bench.child import open_load
+from tests.bench.memory import Memory, measure_memory
+from tests.bench.plan import Line
+from tests.bench.sample import Sample, take_sample
+from tests.bench.scenarios import IDLE, Scenario, chosen
+from tests.bench.target import Target
+
+WARM_UP = (
+    Scenario("warm-up requests", "requests", 16, 16),
+    Scenario("warm-up frames", "frames", 16, 100),
+    Scenario("warm-up streams", "paced", 50, 20, 10_000),
+)
+"""Fills pools and caches, and lets the broker's JVM compile what it runs."""
+REST_SECONDS = 0.5
+"""Between two samples, so that the first one's commits and events don't fall into the second."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run."""
+
+    rounds: int = 3
+    is_quick: bool = False
+    only: list[str] = field(default_factory=list)
+    warm_seconds: float = 3.0
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether idle streams are measured."""
+        return not self.only or IDLE.name in self.only
+
+
+@dataclass(frozen=True)
+class Sides:
+    """What is compared."""
+
+    upstream: Target
+    upstream_pid: int | None
+    product: Target
+
+
+class Results(Line):
+    """Everything that was measured."""
+
+    samples: list[Sample]
+    memory: Memory | None = None
+    seconds: float = 0.0
+
+    @property
+    def error_count(self) -> int:
+        """Answers that were not as they must be, of all targets."""
+        return sum(sample.outcome.error_count for sample in self.samples)
+
+
+async def run_all(sides: Sides, options: Options, say: Say) -> Results:
+    """Warm up, then measure."""
+    began = time.monotonic()
+    await _warm_up(sides.product, options, say)
+    memory = await _memory(sides, say) if options.has_memory else None
+    samples = []
+    scenarios = chosen(options.only)
+    for number in range(options.rounds):
+        for place, scenario in enumerate(scenarios):
+            for target in _order(sides, is_turned=(number + place) % 2 == 1):
+                sample = await _sample(sides, options, (scenario, target, number))
+                say(_line(sample))
+                samples.append(sample)
+    return Results(samples=samples, memory=memory, seconds=round(time.monotonic() - began, 1))
+
+
+async def _warm_up(target: Target, options: Options, say: Say) -> None:
+    for scenario in WARM_UP:
+        say(scenario.name)
+        async with open_load(target.plan(scenario, options.warm_seconds)) as load:
+            outcome = await load.run()
+        for example in outcome.examples:
+            say(f"  {example}")
+
+
+async def _memory(sides: Sides, say: Say) -> Memory:
+    memory = await measure_memory(IDLE, sides.product, sides.upstream)
+    say(f"{IDLE.name:9} {memory.kib_per_stream():.1f} KiB for each of {memory.streams} streams")
+    return memory
+
+
+def _order(sides: Sides, *, is_turned: bool) -> tuple[Target, Target]:
+    """ABBA: what drifts over the run meets both sides alike."""
+    pair = (sides.upstream, sides.product)
+    return pair[::-1] if is_turned else pair
+
+
+async def _sample(sides: Sides, options: Options, what: tuple[Scenario, Target, int]) -> Sample:
+    scenario, target, number = what
+    await asyncio.sleep(REST_SECONDS)
+    seconds = scenario.quick_seconds if options.is_quick else scenario.seconds
+    return await take_sample(scenario, target, sides.upstream_pid, seconds=seconds, number=number)
+
+
+def _line(sample: Sample) -> str:
+    outcome = sample.outcome
+    errors = f", {outcome.error_count} errors {outcome.errors} {outcome.examples}" if outcome.errors else ""
+    return (
+        f"{sample.scenario:9} round {sample.round + 1} {sample.target:8} {outcome.requests:6} answers in "
+        f"{outcome.seconds:.1f} s, {sample.product_cpu:.2f} CPU s, strangers {sample.strangers:.2f}{errors}"
+    )
