@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import DateTime, delete
+from sqlalchemy import BigInteger, DateTime, delete
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,7 +19,7 @@ class ModelRow(Table, table=True):
 
     provider: str = Field(primary_key=True, max_length=128)
     model_id: str = Field(primary_key=True, max_length=256)
-    created: int
+    created: int = Field(sa_type=BigInteger)
     """Unix time, in seconds, as the provider tells it."""
     owned_by: str = Field(max_length=256)
     seen_at: datetime = Field(sa_type=DateTime(timezone=True))

@@ -2,12 +2,14 @@
 
 from sqlalchemy import MetaData
 
+from infra.store.models import ModelRow
+from infra.store.models import ModelRow
 from infra.store.refresh_tokens import RefreshToken
 from infra.store.signing_keys import SigningKeyRow
 from infra.store.table import Table
 from infra.store.users import User
 
-TABLES: tuple[type[Table], ...] = (User, SigningKeyRow, RefreshToken)
+TABLES: tuple[type[Table], ...] = (User, SigningKeyRow, RefreshToken, ModelRow)
 
 
 def schema() -> MetaData:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -34,11 +35,37 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(context, schema()))
 
 
+def to_first_revision(connection: Connection) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "0001")
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(str(migrations.__file__)).parent))
+    return config
+
+
 async def test_migrated_schema_is_the_one_that_the_code_declares(empty: DatabaseSettings) -> None:
     await upgrade(empty)
 
     async with open_database(empty) as database, database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_filled_database_of_the_first_release_keeps_its_data(empty: DatabaseSettings) -> None:
+    async with open_database(empty) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(to_first_revision)
+        guest = new_guest(datetime.now(UTC))
+        async with database.begin() as session:
+            await add_user(session, guest)
+
+        await upgrade(empty)
+
+        async with database.begin() as session:
+            assert await user_of(session, guest.user_id) is not None
 
 
 async def test_migrating_again_changes_nothing_and_keeps_the_data(empty: DatabaseSettings) -> None:
@@ -62,10 +89,7 @@ async def test_processes_that_migrate_at_once_take_turns(empty: DatabaseSettings
 
 
 async def test_history_has_one_head_and_the_database_reaches_it(empty: DatabaseSettings) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(str(migrations.__file__)).parent))
-
-    heads = ScriptDirectory.from_config(config).get_heads()
+    heads = ScriptDirectory.from_config(alembic_config()).get_heads()
 
     assert [await upgrade(empty)] == heads
 
