@@ -51,6 +51,7 @@ class Stream:
         self._counts = counts
         self._behaviour = behaviour
         self._left = behaviour.tokens
+        self._gap = behaviour.gap
         self._template = answers.delta_template(counts.requests, behaviour)
         self._tail = answers.stream_tail(counts.requests, behaviour, has_usage=has_usage)
         self._due = self._loop.time() + behaviour.first
@@ -91,7 +92,7 @@ class Stream:
             self._timer = None
 
     def _wait(self) -> None:
-        if self._behaviour.gap_us or self._behaviour.first_ms:
+        if self._gap or self._behaviour.first_ms:
             self._timer = self._loop.call_at(self._due, self._write)
         else:
             self._timer = self._loop.call_soon(self._write)
@@ -99,7 +100,7 @@ class Stream:
     def _write(self, head: bytes = b"") -> None:
         count = self._count_due()
         self._left -= count
-        self._due += count * self._behaviour.gap
+        self._due += count * self._gap
         stamp = time.monotonic_ns()
         tokens = b"".join([self._template % (stamp + i) for i in range(count)])
         if self._left and not self._is_held:
@@ -110,9 +111,9 @@ class Stream:
         self._transport.write(head + tokens)
 
     def _count_due(self) -> int:
-        if not self._behaviour.gap_us:
+        if not self._gap:
             return min(self._left, BURST_TOKENS)
-        behind = int((self._loop.time() - self._due) / self._behaviour.gap)
+        behind = int((self._loop.time() - self._due) / self._gap)
         return min(self._left, MAX_TOKENS_BEHIND, 1 + max(0, behind))
 
 
