@@ -45,7 +45,7 @@ _STATUS_OF_NAME = {
 }
 _PRIVATE = re.compile(
     r"""
-    \bBearer\s+[^\s"']+
+    \bBearer\s+[^\s"',;:]+
     | \b(?:sk|pk|gsk|xai|hf|org|proj)[-_](?=[\w*.-]*[\d*])[\w*.-]{8,}
     | (?:\b[a-z][a-z0-9+.-]*://)?
       (?: \blocalhost\b | \[::1\]
@@ -54,7 +54,7 @@ _PRIVATE = re.compile(
         | \b[a-z0-9][a-z0-9.-]*\.(?:internal|local|lan|svc|cluster)\b
         | (?<=://)[a-z0-9-]+(?=[:/\s]|$)
       )
-      (?: :\d{1,5} )? (?: /[^\s"'<>)]* )?
+      (?: :\d{1,5} )? (?: /(?:[^\s"'<>)]*[^\s"'<>).,;:])? )?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
