@@ -8,11 +8,27 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 KIB = 1024
 MIB = 1024 * KIB
+
+
+def _words(value: object) -> object:
+    """`a,b` as two words."""
+    return [word.strip() for word in value.split(",") if word.strip()] if isinstance(value, str) else value
+
+
+def _pairs(value: object) -> object:
+    """`llm=8080,mcp=8091` as a mapping."""
+    if not isinstance(value, str):
+        return value
+    return dict(pair.strip().partition("=")[::2] for pair in value.split(",") if pair.strip())
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Pairs = Annotated[dict[str, int], NoDecode, BeforeValidator(_pairs)]
 
 
 def _section(prefix: str) -> SettingsConfigDict:
@@ -84,7 +100,7 @@ class ProviderSettings(BaseSettings):
     name: str = "local"
     url: str = "http://127.0.0.1:8090/v1"
     key: SecretStr | None = None
-    models: Annotated[tuple[str, ...], NoDecode] = ()
+    models: Words = ()
     """Ids offered when the provider has no model list of its own; comma-separated in the environment."""
     connect_timeout: float = 5.0
     first_token_timeout: float = 120.0
@@ -122,7 +138,7 @@ class EdgeSettings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = 8000
-    surface_ports: Annotated[dict[str, int], NoDecode] = Field(default_factory=dict)
+    surface_ports: Pairs = Field(default_factory=dict)
     """Ports of single surfaces beside the gateway, as `llm=8080,responses=8082,media=8285,mcp=8091`."""
     metrics_port: int | None = None
     """Where /metrics is served; None serves it on the gateway too, for development."""
@@ -138,7 +154,7 @@ class EdgeSettings(BaseSettings):
     """Seconds for a whole request body to arrive."""
     drain_timeout: float = 30.0
     """Seconds that running streams get when the process is told to stop."""
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    cors_origins: Words = ()
 
 
 class IdentitySettings(BaseSettings):

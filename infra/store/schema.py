@@ -3,7 +3,6 @@
 from sqlalchemy import MetaData
 
 from infra.store.models import ModelRow
-from infra.store.models import ModelRow
 from infra.store.refresh_tokens import RefreshToken
 from infra.store.signing_keys import SigningKeyRow
 from infra.store.table import Table

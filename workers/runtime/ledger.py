@@ -17,7 +17,7 @@ class EventProducer(Protocol):
     def post(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
         """Produce in the background."""
 
-    async def post_durably(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
+    async def post_and_wait(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
         """Produce in company, and return when the record is durable. Raises BusError."""
 
 
@@ -63,4 +63,4 @@ class Ledger:
         self._producer.post(EVENTS, self._key, event.model_dump_json().encode(), self._headers)
 
     async def _post_durably(self, event: Event) -> None:
-        await self._producer.post_durably(EVENTS, self._key, event.model_dump_json().encode(), self._headers)
+        await self._producer.post_and_wait(EVENTS, self._key, event.model_dump_json().encode(), self._headers)

@@ -1,0 +1,138 @@
+"""The product's own processes, started for tests on the session's servers and the test's provider."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+import aiohttp
+
+from infra.embedded.check import answers_ok
+from infra.embedded.child import Child, await_ready, run_to_end, start_child, stop_child
+from infra.embedded.place import Place
+from infra.embedded.server import Server
+from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, RedisSettings
+
+_number = count(1)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """The real servers below the product."""
+
+    place: Place
+    kafka: KafkaSettings
+    database: DatabaseSettings
+    valkey: RedisSettings
+    objects: ObjectSettings
+
+    def environment(self) -> dict[str, str]:
+        """What leads the product to them."""
+        return {
+            "JAN_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "JAN_KAFKA_FLAVOR": self.kafka.flavor,
+            "JAN_DATABASE_URL": self.database.url.get_secret_value(),
+            "JAN_REDIS_URL": self.valkey.url.get_secret_value(),
+            "JAN_S3_ENDPOINT": self.objects.endpoint,
+            "JAN_S3_ACCESS_KEY": self.objects.access_key,
+            "JAN_S3_SECRET_KEY": self.objects.secret_key.get_secret_value(),
+        }
+
+
+@dataclass
+class Product:
+    """Edges and workers that run, and how to reach and hurt them."""
+
+    servers: Servers
+    provider_url: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+    edges: list[Child] = field(default_factory=list)
+    workers: list[Child] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The gateway."""
+        return self.urls[0]
+
+    async def add_edge(self) -> str:
+        """Start an edge; its address."""
+        port = self.servers.place.ports.take(0)
+        surfaces = {name: self.servers.place.ports.take(0) for name in ("llm", "responses", "media", "mcp")}
+        settings = {
+            "JAN_EDGE_PORT": str(port),
+            "JAN_EDGE_SURFACE_PORTS": ",".join(f"{name}={number}" for name, number in surfaces.items()),
+            "JAN_EDGE_DRAIN_TIMEOUT": "5",
+        }
+        self.edges.append(await self._start("api_edge", port, settings))
+        self.urls.append(f"http://127.0.0.1:{port}")
+        return self.urls[-1]
+
+    async def add_worker(self) -> Child:
+        """Start a completion worker."""
+        port = self.servers.place.ports.take(0)
+        settings = {"JAN_WORKER_METRICS_PORT": str(port), "JAN_WORKER_DRAIN_TIMEOUT": "5"}
+        self.workers.append(await self._start("workers.completion", port, settings))
+        return self.workers[-1]
+
+    async def token(self) -> str:
+        """A guest's access token."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/llm/auth/guest-login") as answer,
+        ):
+            assert answer.status == 201
+            token: str = (await answer.json())["access_token"]
+            return token
+
+    async def close(self) -> None:
+        """Stop everything."""
+        await asyncio.gather(*(stop_child(child) for child in [*self.workers, *self.edges]))
+
+    async def _start(self, module: str, port: int, settings: Mapping[str, str]) -> Child:
+        async def ready() -> bool:
+            return await answers_ok(port, "/readyz")
+
+        server = Server(
+            name=f"{module}-{next(_number)}",
+            command=(sys.executable, "-m", module),
+            address=f"http://127.0.0.1:{port}",
+            ready=ready,
+            environment={
+                **self.servers.environment(),
+                "JAN_PROVIDER_URL": self.provider_url,
+                **self.extra,
+                **settings,
+            },
+            orphan_signal=signal.SIGKILL,
+            stop_limit=12,
+        )
+        child = start_child(server, self.servers.place.home)
+        await await_ready(child)
+        return child
+
+
+@asynccontextmanager
+async def open_product(
+    servers: Servers, provider_url: str, *, extra: Mapping[str, str] | None = None
+) -> AsyncIterator[Product]:
+    """One edge and one worker, ready, until the block ends."""
+    product = Product(servers, provider_url, extra or {})
+    await run_to_end(
+        Server(
+            name="provision",
+            command=(sys.executable, "-m", "infra.provision"),
+            address="",
+            ready=lambda: asyncio.sleep(0, result=True),
+            environment=servers.environment(),
+        ),
+        servers.place.home,
+    )
+    try:
+        await asyncio.gather(product.add_edge(), product.add_worker())
+        yield product
+    finally:
+        await product.close()

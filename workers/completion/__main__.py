@@ -1,0 +1,41 @@
+"""Runs completion jobs of every lane until told to stop. Run it as `python -m workers.completion`."""
+
+import asyncio
+
+import uvloop
+from pydantic import TypeAdapter
+
+from contracts.jobs import CompletionEnvelope
+from contracts.topics import COMPLETION
+from infra.database import open_database
+from infra.settings import Settings
+from workers.completion.handler import CompletionWork
+from workers.completion.provider import open_provider
+from workers.completion.sync import keep_models_known
+from workers.runtime.consume import Consumer
+from workers.runtime.tools import open_tools
+
+SERVICE = "worker-completion"
+
+
+async def work(settings: Settings) -> None:
+    """Until SIGTERM; running jobs get the drain time to end."""
+    upstream = settings.provider
+    async with (
+        open_tools(settings, SERVICE) as tools,
+        open_database(settings.database) as database,
+        open_provider(upstream) as provider,
+        asyncio.TaskGroup() as tasks,
+    ):
+        sync = tasks.create_task(keep_models_known(provider, upstream.name, upstream.models, database))
+        room = CompletionWork(provider, upstream.name, tools.objects, tools.metrics, tools.tracing)
+        consumer = Consumer(tools, "completion", room, TypeAdapter(CompletionEnvelope))
+        consumer.subscribe(list(COMPLETION.values()))
+        try:
+            await consumer.run()
+        finally:
+            sync.cancel()
+
+
+if __name__ == "__main__":
+    uvloop.run(work(Settings()))

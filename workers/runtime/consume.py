@@ -1,0 +1,92 @@
+"""Consumes job topics until told to stop: a subscriber for each, so that no lane waits for another."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Generic
+
+from pydantic import TypeAdapter
+
+from contracts.envelope import Envelope, JobT
+from contracts.topics import Topic
+from infra.bus.attempts import AttemptLimits
+from infra.bus.broker import open_broker, serve
+from infra.bus.consumption import ConsumptionLimits
+from infra.bus.parallel import ParallelSubscriber, parallel_subscriber
+from infra.telemetry.readiness import Check
+from infra.telemetry.serving import serve_metrics
+from workers.runtime.attempt import Work
+from workers.runtime.dead import DeadLetters
+from workers.runtime.runner import JobRunner
+from workers.runtime.tools import Tools
+
+
+class Consumer(Generic[JobT]):
+    """The subscribers of one kind of job."""
+
+    def __init__(
+        self, tools: Tools, kind: str, work: Work[JobT], payload: TypeAdapter[Envelope[JobT]]
+    ) -> None:
+        self._tools = tools
+        self._kind = kind
+        self._broker = open_broker(tools.settings.kafka)
+        self._runner = JobRunner(
+            work,
+            payload,
+            worker=tools.name,
+            claims=tools.claims,
+            writer=tools.writer,
+            producer=tools.producer,
+            metrics=tools.metrics,
+            tracing=tools.tracing,
+        )
+        self._subscribers: list[ParallelSubscriber] = []
+
+    def subscribe(self, topics: Sequence[Topic]) -> None:
+        """Take jobs from these topics, each by a subscriber and a group of its own."""
+        tools = self._tools
+        dead = DeadLetters(topics, tools.producer, self._runner, tools.name, tools.metrics)
+        for topic in topics:
+            subscriber = parallel_subscriber(
+                self._broker,
+                topic,
+                settings=tools.settings.kafka,
+                group_id=f"{self._kind}.{topic.name}",
+                on_dead=dead.bury,
+                limits=self._limits(),
+                observer=tools.metrics.consumer,
+            )
+            subscriber(self._runner.on_record)
+            self._subscribers.append(subscriber)
+
+    async def run(self) -> None:
+        """Until SIGTERM or SIGINT, then drain. Raises BusError when a subscriber breaks."""
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        async with self._probes():
+            await serve(self._broker, told)
+
+    @asynccontextmanager
+    async def _probes(self) -> AsyncIterator[None]:
+        worker = self._tools.settings.worker
+        if worker.metrics_port is None:
+            yield
+            return
+        checks = [*self._tools.checks, Check("consumers", needed=True, ask=self._are_consuming)]
+        async with serve_metrics(self._tools.registry, checks, worker.metrics_port, worker.metrics_host):
+            yield
+
+    async def _are_consuming(self) -> None:
+        if not all(subscriber.is_ready for subscriber in self._subscribers):
+            raise ConnectionError("not every topic is being consumed")
+
+    def _limits(self) -> ConsumptionLimits:
+        worker = self._tools.settings.worker
+        return ConsumptionLimits(
+            max_jobs=worker.max_jobs,
+            drain_timeout=worker.drain_timeout,
+            attempts=AttemptLimits(max_attempts=worker.max_attempts),
+        )

@@ -1,0 +1,70 @@
+"""What every worker process holds open: the bus, Redis, the object store, logs, metrics and traces."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry
+
+from infra.bus.producer import Producer, open_producer
+from infra.objects import ObjectStore, open_objects
+from infra.relay.claims import Claims
+from infra.relay.redis import open_redis, ping
+from infra.relay.writer import RelayWriter
+from infra.settings import Settings
+from infra.telemetry.logs import open_logs
+from infra.telemetry.metrics import open_registry
+from infra.telemetry.readiness import Check
+from infra.telemetry.spans import Tracing
+from infra.telemetry.tracing import open_tracing
+from infra.telemetry.worker_metrics import WorkerMetrics
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Everything that is open for as long as a worker runs."""
+
+    settings: Settings
+    name: str
+    """Who claims: host and process."""
+    producer: Producer
+    claims: Claims
+    writer: RelayWriter
+    objects: ObjectStore
+    metrics: WorkerMetrics
+    registry: CollectorRegistry
+    tracing: Tracing
+    checks: tuple[Check, ...]
+
+
+@asynccontextmanager
+async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
+    """Open what a worker needs; what was opened last is closed first."""
+    open_logs(settings.telemetry, service)
+    registry = open_registry(service, version("jan-server"))
+    metrics = WorkerMetrics(registry)
+    name = f"{settings.worker.name}/{os.getpid()}"
+    async with (
+        open_tracing(settings.telemetry, service) as tracing,
+        open_redis(settings.redis) as redis,
+        open_objects(settings.objects) as objects,
+        open_producer(settings.kafka) as producer,
+    ):
+        yield Tools(
+            settings=settings,
+            name=name,
+            producer=producer,
+            claims=Claims(redis, name, settings.relay.retention),
+            writer=RelayWriter(redis, settings.relay, metrics),
+            objects=objects,
+            metrics=metrics,
+            registry=registry,
+            tracing=tracing,
+            checks=(
+                Check("kafka", needed=True, ask=producer.ping),
+                Check("redis", needed=True, ask=lambda: ping(redis)),
+                Check("objects", needed=False, ask=objects.ping),
+            ),
+        )
