@@ -108,7 +108,7 @@ async def stop_child(child: Child) -> None:
     if not child.has_ended():
         child.process.send_signal(child.server.stop_signal)
         if await has_ended_within(child, child.server.stop_limit):
-            return
+            child.server.after_stop()
     kill_group(child.pid)
     if not await has_ended_within(child, KILL_LIMIT):
         message = f"{child.server.name} (pid {child.pid}) can't be ended"

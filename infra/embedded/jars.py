@@ -1,33 +1,22 @@
-"""Kafka's jars, by Maven coordinates: with `mvn` where it is installed, else with the package `jgo`.
+"""Kafka's jars, which come by their Maven coordinates.
 
 `kafka.lock` names every jar with its SHA-256, so nothing is resolved at run time and nothing unknown is run.
 """
 
 import asyncio
-import hashlib
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from xml.sax.saxutils import escape
 
-import requests
-from jgo.maven import MavenContext
-
-from infra.embedded.server import StackError
+from infra.embedded.child import run_to_end, tail_of
+from infra.embedded.home import Home
+from infra.embedded.server import Server, StackError, StartFailed
 
 LOCK = Path(__file__).with_name("kafka.lock")
-MVN_LIMIT = 300.0
-REQUEST_LIMIT = 30
-PARALLEL = 6
-POM_HEAD = (
-    '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
-    "<groupId>jan</groupId><artifactId>kafka-jars</artifactId><version>1</version><dependencies>"
-)
-POM_TAIL = "</dependencies></project>"
+FETCHER = "jars"
+FETCH_LIMIT = 480.0
+REPORT_EVERY = 0.5
 
 Report = Callable[[str], None]
 """Told in a few words how far it is."""
@@ -69,83 +58,39 @@ def kafka_version() -> str:
     return next(jar.version for jar in locked_jars() if jar.artifact == "kafka_2.13")
 
 
-async def kafka_jars(cache: Path, report: Report) -> Path:
-    """The folder with all jars, fetched when it isn't there yet."""
-    folder = cache / f"kafka-{kafka_version()}"
+async def kafka_jars(home: Home, report: Report) -> Path:
+    """The folder with all jars, fetched when it isn't there yet; JarsMissing when they can't be had."""
+    folder = home.cache / f"kafka-{kafka_version()}"
     if not folder.exists():
-        await asyncio.to_thread(fetch, folder, report)
+        telling = asyncio.create_task(tell(home, report))
+        try:
+            await run_to_end(fetcher(folder), home)
+        except StartFailed as error:
+            raise JarsMissing(last_line(error.tail) or str(error)) from error
+        finally:
+            telling.cancel()
     return folder
 
 
-def fetch(folder: Path, report: Report) -> None:
-    """Fetch into a draft folder beside it, check every jar, then move it into place."""
-    jars = locked_jars()
-    with tempfile.TemporaryDirectory(prefix="jars-", dir=folder.parent) as draft:
-        collected = Path(draft) / "all"
-        collected.mkdir()
-        fetch_somehow(jars, collected, report)
-        reject_unknown(jars, collected)
-        if not folder.exists():
-            collected.rename(folder)
+def fetcher(folder: Path) -> Server:
+    """The program that fetches them; one of its own, so that it can be ended at any time."""
+
+    async def ready() -> bool:
+        return True
+
+    command = (sys.executable, "-m", "infra.embedded.fetch_jars", str(folder))
+    return Server(
+        name=FETCHER, command=command, address="", ready=ready, start_limit=FETCH_LIMIT, stop_limit=5.0
+    )
 
 
-def fetch_somehow(jars: tuple[Jar, ...], into: Path, report: Report) -> None:
-    """By Maven, which knows this machine's mirrors; else by jgo."""
-    mvn = shutil.which("mvn")
-    if mvn is not None:
-        report(f"fetching {len(jars)} jars with mvn")
-        if fetch_by_maven(mvn, jars, into):
-            return
-    fetch_by_jgo(jars, into, report)
+async def tell(home: Home, report: Report) -> None:
+    """Pass on what the fetcher says."""
+    while True:
+        await asyncio.sleep(REPORT_EVERY)
+        report(last_line(tail_of(home.log(FETCHER))))
 
 
-def fetch_by_maven(mvn: str, jars: tuple[Jar, ...], into: Path) -> bool:
-    """One run of Maven for all of them; False when it failed."""
-    pom = into.parent / "pom.xml"
-    pom.write_text(POM_HEAD + "".join(map(dependency, jars)) + POM_TAIL, encoding="utf-8")
-    goal = ["dependency:copy-dependencies", f"-DoutputDirectory={into}", "-DexcludeTransitive=true"]
-    try:
-        subprocess.run(  # noqa: S603 - the machine's Maven
-            [mvn, "-q", "-B", "-f", str(pom), *goal], timeout=MVN_LIMIT, check=True, capture_output=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return False
-    return all((into / jar.file).exists() for jar in jars)
-
-
-def dependency(jar: Jar) -> str:
-    """One dependency of the pom, without its own."""
-    named = {"groupId": jar.group, "artifactId": jar.artifact, "version": jar.version}
-    words = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in named.items())
-    alone = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
-    return f"<dependency>{words}{alone}</dependency>"
-
-
-def fetch_by_jgo(jars: tuple[Jar, ...], into: Path, report: Report) -> None:
-    """Each jar by itself, several at once."""
-    context = MavenContext(repo_cache=into.parent / "repository", timeout=REQUEST_LIMIT)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        waiting = [pool.submit(fetch_one, context, jar, into) for jar in jars]
-        try:
-            for count, done in enumerate(as_completed(waiting), 1):
-                done.result()
-                report(f"fetching jars: {count} of {len(jars)}")
-        except (OSError, RuntimeError, requests.RequestException) as error:
-            pool.shutdown(cancel_futures=True)
-            message = f"Kafka's jars can't be fetched: {error}"
-            raise JarsMissing(message) from error
-
-
-def fetch_one(context: MavenContext, jar: Jar, into: Path) -> None:
-    """Fetch one jar without looking at its dependencies."""
-    component = context.project(jar.group, jar.artifact).at_version(jar.version)
-    component.artifact().resolve().rename(into / jar.file)
-
-
-def reject_unknown(jars: Iterable[Jar], folder: Path) -> None:
-    """JarsMissing when one isn't the file that was locked."""
-    for jar in jars:
-        found = hashlib.sha256((folder / jar.file).read_bytes()).hexdigest()
-        if found != jar.sha256:
-            message = f"{jar.file} isn't the file that kafka.lock names: its SHA-256 is {found}"
-            raise JarsMissing(message)
+def last_line(text: str) -> str:
+    """The last of its lines."""
+    return text.splitlines()[-1] if text else ""

@@ -8,11 +8,13 @@ class-data archive, which the next ones map instead of loading classes.
 import base64
 import contextlib
 import logging
+import shutil
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
-from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
-from aiokafka.errors import KafkaError  # type: ignore[import-untyped]
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 
 from infra.embedded.check import accepts
 from infra.embedded.jars import Report, kafka_jars, kafka_version
@@ -62,21 +64,54 @@ broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
 """
 META = "version=1\ncluster.id={cluster}\nnode.id={node}\ndirectory.id={directory}\n"
+QUIET_ARCHIVE = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 ASK_LIMIT_MS = 3_000
+STOP_LIMIT = 40.0
+"""The first stop writes the class-data archive, which busy cores make slow."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The class-data archive: the same wherever jars and Java are the same, so it is in the cache."""
+
+    cache: Path
+    folder: Path
+    java: Java
+
+    @property
+    def shared(self) -> Path:
+        return self.cache / f"kafka-{kafka_version()}-java-{self.java.major}.jsa"
+
+    @property
+    def draft(self) -> Path:
+        return self.folder / self.shared.name
+
+    def options(self) -> tuple[str, ...]:
+        """Map it, or leave one behind when this run ends."""
+        if not self.java.can_archive:
+            return ()
+        if self.shared.exists():
+            return (f"-XX:SharedArchiveFile={self.shared}", *QUIET_ARCHIVE)
+        return (f"-XX:ArchiveClassesAtExit={self.draft}", *QUIET_ARCHIVE)
+
+    def keep(self) -> None:
+        """Move what a run left to the cache, now that it is whole."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.move(self.draft, self.shared)
 
 
 async def kafka_server(place: Place, report: Report) -> Server:
     """Kafka on loopback; its jars are fetched first. JarsMissing or JavaMissing when it can't be had."""
     java = await find_java()
-    jars = await kafka_jars(place.home.cache, report)
+    jars = await kafka_jars(place.home, report)
     port, controller = place.ports.take(USUAL_PORT), place.ports.take(USUAL_CONTROLLER_PORT)
     folder = place.home.data("kafka")
     format_logs(folder / "logs")
     properties = folder / "server.properties"
     text = PROPERTIES.format(node=NODE, host=HOST, port=port, controller=controller, logs=folder / "logs")
     properties.write_text(text, encoding="utf-8")
-    archive = archive_options(java, place.home.cache, folder)
-    command = (str(java.binary), *JVM, *archive, "-cp", f"{jars}/*", "kafka.Kafka", str(properties))
+    archive = Archive(place.home.cache, folder, java)
+    command = (str(java.binary), *JVM, *archive.options(), "-cp", f"{jars}/*", "kafka.Kafka", str(properties))
 
     async def ready() -> bool:
         return await accepts(port) and await has_broker(f"{HOST}:{port}")
@@ -87,6 +122,8 @@ async def kafka_server(place: Place, report: Report) -> Server:
         address=f"{HOST}:{port}",
         ready=ready,
         offers={"JAN_KAFKA_BOOTSTRAP": f"{HOST}:{port}", "JAN_KAFKA_FLAVOR": "kafka"},
+        stop_limit=STOP_LIMIT,
+        after_stop=archive.keep,
         note=f"Apache Kafka {kafka_version()} on Java {java.major}",
     )
 
@@ -102,20 +139,6 @@ def format_logs(logs: Path) -> None:
 def kafka_id() -> str:
     """A random id as Kafka spells them: 16 bytes, base64 for URLs, no padding."""
     return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-
-
-def archive_options(java: Java, cache: Path, folder: Path) -> tuple[str, ...]:
-    """Map the class-data archive, or leave one when this run ends, which the next one moves to the cache."""
-    if not java.can_archive:
-        return ()
-    shared = cache / f"kafka-{kafka_version()}-java-{java.major}.jsa"
-    own = folder / shared.name
-    if not shared.exists():
-        with contextlib.suppress(FileNotFoundError):
-            own.rename(shared)
-    if shared.exists():
-        return (f"-XX:SharedArchiveFile={shared}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
-    return (f"-XX:ArchiveClassesAtExit={own}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 
 
 async def has_broker(bootstrap: str) -> bool:

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 Check = Callable[[], Awaitable[bool]]
 
 
+def nothing() -> None:
+    """What most servers need after a stop."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Server:
     """One program and the settings under which it is reached."""
@@ -32,6 +36,8 @@ class Server:
     """What it gets when its supervisor is killed (Linux)."""
     start_limit: float = 60.0
     stop_limit: float = 20.0
+    after_stop: Callable[[], None] = nothing
+    """Done when it ended by itself after the stop signal."""
     note: str = ""
     """What a person should know about this choice of server."""
 

@@ -6,8 +6,8 @@ import urllib.request
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 import redis.asyncio
-from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from minio import Minio
 
 from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, ProviderSettings, RedisSettings

@@ -1,0 +1,30 @@
+"""The command `jan`: runs the local stack on this machine."""
+
+import sys
+
+import typer
+
+from infra.cli.down import down
+from infra.cli.logs import logs
+from infra.cli.setup import setup
+from infra.cli.status import status
+from infra.cli.up import up
+from infra.embedded.server import StackError
+
+app = typer.Typer(
+    help="Jan Server on this machine: real servers, no Docker.", no_args_is_help=True, add_completion=False
+)
+for command in (up, down, status, logs, setup):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command; what can't be done is said in a sentence."""
+    try:
+        app()
+    except StackError as error:
+        sys.exit(f"jan: {error}")
+
+
+if __name__ == "__main__":
+    main()
