@@ -1,0 +1,1 @@
+"""Kafka: producing, consuming many jobs at once, topics, and reading aside."""

@@ -1,0 +1,57 @@
+"""What every connection to the broker has in common."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
+
+from infra.settings import KafkaSettings
+
+METADATA_MAX_AGE_MS = 30_000
+"""Time after which new partitions and topics made anew are seen."""
+PARTITION_FETCH_BYTES = 1_048_576
+"""Most bytes of one partition in one fetch, and so in memory: the next fetch waits until they are taken."""
+RETRY_PAUSE = 0.3
+"""Seconds between tries while a broker is still starting."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the broker is and how long it may take to answer, as the driver's own arguments."""
+
+    bootstrap_servers: str
+    request_timeout_ms: int
+    metadata_max_age_ms: int = METADATA_MAX_AGE_MS
+
+
+def address_of(settings: KafkaSettings) -> Address:
+    """The broker's address."""
+    return Address(bootstrap_servers=settings.bootstrap, request_timeout_ms=settings.request_timeout_ms)
+
+
+def own_sticky_assignor() -> type[StickyPartitionAssignor]:
+    """A sticky assignor for one consumer: aiokafka keeps its state on the class, so no two may share one."""
+    return type("OwnStickyAssignor", (StickyPartitionAssignor,), {})
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until the broker is ready: one that has just started knows neither controller nor coordinator yet.
+
+    Ends by the caller's limit.
+    """
+    while True:
+        try:
+            return await ask()
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            log.info("bus_not_ready", extra={"error": repr(error)})
+        await asyncio.sleep(RETRY_PAUSE)

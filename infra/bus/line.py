@@ -1,0 +1,138 @@
+"""One producer of the driver, made anew when a failed batch has spoilt it.
+
+aiokafka numbers the batches of an idempotent producer but never takes a number back: after one batch that
+the broker refused for good, every later batch of that partition is refused as out of order (seen on Apache
+Kafka 4.4). A producer that had such a failure is therefore replaced: a new producer id counts anew.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    UnknownTopicOrPartitionError,
+)
+
+from infra.bus.client import address_of
+from infra.bus.errors import BusUnavailable, translated
+from infra.bus.record import encode_headers
+from infra.settings import KafkaSettings
+
+CLOSE_LIMIT = 5.0
+"""Seconds to flush and close; an idempotent producer would wait for a lost broker for ever."""
+
+log = logging.getLogger(__name__)
+
+
+class Outgoing(NamedTuple):
+    """A record on its way to the broker."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Mapping[str, str]
+
+
+class Sent(NamedTuple):
+    """The driver's promise for one record, and which producer gave it."""
+
+    promise: asyncio.Future[object]
+    producer: AIOKafkaProducer
+
+
+class ProducerLine:
+    """A producer that outlives its own failures."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._opening = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Connect. Raises BusError when the broker does not answer in time."""
+        await self._ready()
+
+    async def ping(self) -> None:
+        """Ask the broker for its metadata. Raises BusUnavailable when no broker answers."""
+        producer = await self._ready()
+        if not await producer.client.force_metadata_update():
+            raise BusUnavailable("no broker answers")
+
+    async def append(self, record: Outgoing) -> Sent:
+        """Hand a record to the driver, which sends it at once; the promise is kept when the broker has it."""
+        producer = self._producer or await self._ready()
+        try:
+            promise = await producer.send(
+                record.topic, record.value, record.key, headers=encode_headers(record.headers)
+            )
+        except (KafkaTimeoutError, MessageSizeTooLargeError, UnknownTopicOrPartitionError):
+            raise  # nothing was numbered
+        except KafkaError:
+            self.spoil(producer)
+            raise
+        return Sent(promise, producer)
+
+    def spoil(self, producer: AIOKafkaProducer) -> None:
+        """This producer had a batch refused: the next record goes through a new one."""
+        if self._settings.flavor != "kafka" or self._producer is not producer:
+            return
+        log.warning("bus_producer_replaced")
+        self._producer = None
+        task = asyncio.create_task(_close(producer))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Flush what is under way and disconnect, within a limit."""
+        if self._producer is not None:
+            await _close(self._producer)
+            self._producer = None
+        await asyncio.gather(*self._closing)
+
+    async def _ready(self) -> AIOKafkaProducer:
+        async with self._opening:
+            if self._producer is None:
+                self._producer = await _open(self._settings)
+            return self._producer
+
+
+async def _open(settings: KafkaSettings) -> AIOKafkaProducer:
+    address = address_of(settings)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=address.bootstrap_servers,
+        request_timeout_ms=address.request_timeout_ms,
+        metadata_max_age_ms=address.metadata_max_age_ms,
+        acks="all",
+        enable_idempotence=settings.flavor == "kafka",
+        linger_ms=0,
+    )
+    try:
+        with translated("connecting a producer"):
+            async with asyncio.timeout(settings.request_timeout_ms / 1000):
+                await producer.start()
+    except BaseException:
+        await _close(producer)
+        raise
+    return producer
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    stopping = asyncio.create_task(producer.stop())
+    _, late = await asyncio.wait({stopping}, timeout=CLOSE_LIMIT)
+    if not late:
+        stopping.result()
+        return
+    log.warning("bus_producer_closed_with_records_unsent")
+    # The driver has no way to give up: fail what waits, so that its own stop comes to an end.
+    producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001
+    _, late = await asyncio.wait({stopping}, timeout=CLOSE_LIMIT)
+    if late:
+        stopping.cancel()
+        await asyncio.wait({stopping}, timeout=CLOSE_LIMIT)
+        await producer.client.close()
