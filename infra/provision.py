@@ -1,0 +1,110 @@
+"""Brings a deployment to the state that edge and workers need: tables, a signing key, topics, a bucket.
+
+Run it as `python -m infra.provision`, as often as one likes. What is not up yet is waited for, with a limit.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from contracts.errors import ApiError
+from contracts.topics import catalogue
+from infra.bus.errors import BusError
+from infra.bus.topics import create_topics
+from infra.database import open_database
+from infra.migrations.upgrade import upgrade
+from infra.objects import open_objects
+from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, Settings
+from infra.store.signing_keys import ensure_signing_key
+
+PATIENCE = 60.0
+"""Seconds that each dependency gets to come up."""
+PAUSE = 0.25
+"""Seconds between two tries."""
+
+Report = Callable[[str], None]
+Work = Callable[[], Awaitable[str]]
+"""Does one step, and says in a few words what there is now."""
+
+
+async def provision(settings: Settings, report: Report, *, patience: float = PATIENCE) -> bool:
+    """Do every step, reporting each in one line; returns whether all succeeded."""
+
+    async def step(name: str, work: Work) -> bool:
+        return await _tried(name, work, report, patience)
+
+    async def database() -> bool:
+        return await step("tables", lambda: _tables(settings.database)) and await step(
+            "signing key", lambda: _signing_key(settings.database)
+        )
+
+    return all(
+        await asyncio.gather(
+            database(),
+            step("topics", lambda: _topics(settings.kafka)),
+            step("bucket", lambda: _bucket(settings.objects)),
+        )
+    )
+
+
+def main() -> None:
+    """Exit with 1 when something could not be reached."""
+    succeeded = asyncio.run(provision(Settings(), _say))
+    sys.exit(0 if succeeded else 1)
+
+
+async def _tried(name: str, work: Work, report: Report, patience: float) -> bool:
+    began = time.monotonic()
+    while True:
+        try:
+            state = await work()
+        except (ApiError, BusError) as error:
+            if time.monotonic() - began >= patience:
+                report(f"{name}: failed after {time.monotonic() - began:.1f} s: {_reason(error)}")
+                return False
+            await asyncio.sleep(PAUSE)
+        else:
+            report(f"{name}: {state} ({time.monotonic() - began:.2f} s)")
+            return True
+
+
+async def _tables(settings: DatabaseSettings) -> str:
+    async with open_database(settings) as database:
+        await database.ping()  # within the usual limit; a migration has a longer one
+    return f"at revision {await upgrade(settings)}"
+
+
+async def _signing_key(settings: DatabaseSettings) -> str:
+    async with open_database(settings) as database, database.begin() as session:
+        key = await ensure_signing_key(session, datetime.now(UTC))
+    return f"{key.algorithm} {key.kid}"
+
+
+async def _topics(settings: KafkaSettings) -> str:
+    topics = catalogue()
+    changes = await create_topics(settings, topics)
+    return f"{len(topics)}, of which {len(changes.created)} new"
+
+
+async def _bucket(settings: ObjectSettings) -> str:
+    async with open_objects(settings) as objects:
+        made = await objects.ensure_bucket()
+    return f"{settings.bucket}, {'new' if made else 'already there'}"
+
+
+def _reason(error: Exception) -> str:
+    """The error and what is behind it, each in one line."""
+    behind = error.__cause__
+    parts = [str(error)] if behind is None else [str(error), f"{type(behind).__name__}: {behind}"]
+    return " - ".join(part.partition("\n")[0] for part in parts)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
