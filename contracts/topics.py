@@ -43,6 +43,11 @@ def completion_topic(lane: Lane) -> Topic:
     )
 
 
+def worker_group(topic: Topic) -> str:
+    """The consumer group of the workers that take a topic's jobs."""
+    return f"workers.{topic.name}"
+
+
 def dead_topic(topic: Topic) -> Topic:
     """Where a topic's records go that no attempt could finish: the record as it was, why in headers."""
     return Topic(

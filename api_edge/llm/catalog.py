@@ -26,9 +26,10 @@ class Catalog:
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
-    @property
-    def models(self) -> list[Model]:
+    async def models(self) -> list[Model]:
         """All of them, in order of id."""
+        if not self._models:
+            await self._look_again()
         return list(self._models.values())
 
     async def find(self, name: str) -> Model | None:

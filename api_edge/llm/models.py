@@ -16,7 +16,7 @@ def models_router(catalog: Catalog) -> APIRouter:
     @router.get("/v1/models", summary="List the models")
     async def list_models() -> ModelList:
         """Every model on offer, in order of id."""
-        models = catalog.models
+        models = await catalog.models()
         return ModelList(
             data=models,
             first_id=models[0].id if models else None,

@@ -38,7 +38,7 @@ async def read_topic(
 ) -> Records:
     """The records of a topic, in order within each partition.
 
-    Ends where the topic ended when reading began, or never. Close it with `contextlib.aclosing` to leave early.
+    Ends where the topic ended when reading began, or never. Leave early through `contextlib.aclosing`.
     Raises BusError when the broker is away, or silent although there is more.
     """
     name = topic if isinstance(topic, str) else topic.name

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,9 @@ from infra.settings import KafkaSettings
 
 ANSWER_LIMIT = 120.0
 """Seconds for the model's answer."""
+MODELS_LIMIT = 15.0
+"""Seconds for the worker to tell which models its provider offers."""
+LOOK_SECONDS = 0.5
 LEDGER_LIMIT = 15.0
 """Seconds for the last event to appear in its topic, once the answer is here."""
 CLOCK_MARGIN = timedelta(seconds=2)
@@ -80,12 +84,16 @@ async def _guest_token(session: aiohttp.ClientSession) -> str:
 
 
 async def _first_model(session: aiohttp.ClientSession) -> str:
-    async with session.get("/v1/models") as answer:
-        models = (await answer.json())["data"]
-    if not models:
-        raise StackError("no model is on offer: see `jan logs completion`")
-    first: str = models[0]["id"]
-    return first
+    """The first model on offer; a worker that has just started is about to tell of its provider's."""
+    until = time.monotonic() + MODELS_LIMIT
+    while time.monotonic() < until:
+        async with session.get("/v1/models") as answer:
+            models = (await answer.json())["data"]
+        if models:
+            first: str = models[0]["id"]
+            return first
+        await asyncio.sleep(LOOK_SECONDS)
+    raise StackError("no model is on offer: see `jan logs completion`")
 
 
 async def _stream(session: aiohttp.ClientSession, body: dict[str, object]) -> str:

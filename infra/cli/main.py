@@ -4,17 +4,19 @@ import sys
 
 import typer
 
+from infra.cli.demo import demo
 from infra.cli.down import down
 from infra.cli.logs import logs
 from infra.cli.setup import setup
 from infra.cli.status import status
+from infra.cli.topics import topics
 from infra.cli.up import up
 from infra.embedded.server import StackError
 
 app = typer.Typer(
     help="Jan Server on this machine: real servers, no Docker.", no_args_is_help=True, add_completion=False
 )
-for command in (up, down, status, logs, setup):
+for command in (demo, up, down, status, logs, topics, setup):
     app.command()(command)
 
 

@@ -29,7 +29,7 @@ async def work(settings: Settings) -> None:
     ):
         sync = tasks.create_task(keep_models_known(provider, upstream.name, upstream.models, database))
         room = CompletionWork(provider, upstream.name, tools.objects, tools.metrics, tools.tracing)
-        consumer = Consumer(tools, "completion", room, TypeAdapter(CompletionEnvelope))
+        consumer = Consumer(tools, room, TypeAdapter(CompletionEnvelope))
         consumer.subscribe(list(COMPLETION.values()))
         try:
             await consumer.run()

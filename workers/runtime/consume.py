@@ -9,7 +9,7 @@ from typing import Generic
 from pydantic import TypeAdapter
 
 from contracts.envelope import Envelope, JobT
-from contracts.topics import Topic
+from contracts.topics import Topic, worker_group
 from infra.bus.attempts import AttemptLimits
 from infra.bus.broker import open_broker, serve
 from infra.bus.consumption import ConsumptionLimits
@@ -25,11 +25,8 @@ from workers.runtime.tools import Tools
 class Consumer(Generic[JobT]):
     """The subscribers of one kind of job."""
 
-    def __init__(
-        self, tools: Tools, kind: str, work: Work[JobT], payload: TypeAdapter[Envelope[JobT]]
-    ) -> None:
+    def __init__(self, tools: Tools, work: Work[JobT], payload: TypeAdapter[Envelope[JobT]]) -> None:
         self._tools = tools
-        self._kind = kind
         self._broker = open_broker(tools.settings.kafka)
         self._runner = JobRunner(
             work,
@@ -52,7 +49,7 @@ class Consumer(Generic[JobT]):
                 self._broker,
                 topic,
                 settings=tools.settings.kafka,
-                group_id=f"{self._kind}.{topic.name}",
+                group_id=worker_group(topic),
                 on_dead=dead.bury,
                 limits=self._limits(),
                 observer=tools.metrics.consumer,

@@ -1,0 +1,71 @@
+"""Writes or compares the generated documents: contracts/openapi.json and contracts/asyncapi.json.
+
+python -m api_edge.documents --write
+python -m api_edge.documents --check
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from api_edge.app import Parts, build_api
+from api_edge.auth.accounts import Accounts
+from api_edge.llm.catalog import Catalog
+from contracts.asyncapi import asyncapi_document
+from infra.database import open_database
+from infra.identity.issuer import Issuer
+from infra.identity.keyring import KeyRing
+from infra.identity.keys import SigningKey
+from infra.identity.validator import Validator
+from infra.settings import DatabaseSettings, IdentitySettings
+
+FOLDER = Path(__file__).parent.parent / "contracts"
+
+Document = dict[str, Any]  # a JSON document
+
+
+async def openapi_document() -> Document:
+    """What the edge serves at /openapi.json. Nothing is connected to."""
+    identity = IdentitySettings()
+    keys = KeyRing(_no_keys)
+    async with open_database(DatabaseSettings()) as database:
+        accounts = Accounts(database, identity, Issuer(identity, keys), Validator(identity, keys))
+        return build_api(Parts(Catalog(database), accounts, checks=(), registry=None)).openapi()
+
+
+def generated() -> dict[Path, str]:
+    """Each document's file and its text."""
+    return {
+        FOLDER / "openapi.json": _text(asyncio.run(openapi_document())),
+        FOLDER / "asyncapi.json": _text(asyncapi_document()),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the documents, or tell which differ from what would be written."""
+    parser = argparse.ArgumentParser(prog="python -m api_edge.documents", description=__doc__)
+    choice = parser.add_mutually_exclusive_group(required=True)
+    choice.add_argument("--write", action="store_true", help="write them")
+    choice.add_argument("--check", action="store_true", help="exit with 1 when one is out of date")
+    write = parser.parse_args(arguments).write
+    stale = [file for file, text in generated().items() if not file.exists() or file.read_text() != text]
+    for file in stale:
+        if write:
+            file.write_text(generated()[file])
+        sys.stderr.write(f"{file.name} {'written' if write else 'is out of date: run `just contracts`'}\n")
+    return 0 if write or not stale else 1
+
+
+async def _no_keys() -> list[SigningKey]:
+    return []
+
+
+def _text(document: Document) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
