@@ -35,7 +35,10 @@ class Connection(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._next()
+        if self._buffer[:1].isalpha():
+            self._next()
+        else:
+            self.close()  # TLS, or another protocol that is not ours
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:

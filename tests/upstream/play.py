@@ -21,6 +21,8 @@ FRAMING: dict[Framing, dict[str, str]] = {
 async def play(connection: Connection, request: Request, script: Script) -> None:
     """Answer a chat completion as the script says."""
     await _hold(request, script, HEAD)
+    if await _misbehave(connection, script, HEAD):
+        return
     if script.raw is not None:
         await connection.write(script.raw)
         connection.close()

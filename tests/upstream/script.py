@@ -5,6 +5,7 @@ from typing import Literal, Self
 from urllib.parse import parse_qsl
 
 from pydantic import TypeAdapter
+from typing_extensions import override
 
 UsageIn = Literal["asked", "always", "finish", "every", "never"]
 Fault = Literal["none", "reset", "close", "end", "silence", "bad_json", "error", "huge_line"]
@@ -52,7 +53,7 @@ class Script:
     # Where a stream misbehaves. Payload 0 is the role, 1 the first token.
     fault: Fault = "none"
     after: int = 0
-    """The fault strikes before this payload."""
+    """The fault strikes before this payload; -1 strikes before the answer's head."""
     size: int = 1_000_000
     """Bytes of a huge line."""
     error: str = '{"error":{"message":"the model fell over","type":"server_error","code":"fell_over"}}'
@@ -72,6 +73,14 @@ class Script:
     """Write this many bytes at a time; 0 writes whole events."""
     lingers: bool = False
     """Keep the connection open after the stream's last byte, without ending the answer."""
+
+    @override
+    def __str__(self) -> str:
+        """What differs from an ordinary answer, for the names of tests."""
+        values = ((field.name, getattr(self, field.name), field.default) for field in fields(self))
+        return (
+            " ".join(f"{name}={value!r:.60}" for name, value, usual in values if value != usual) or "ordinary"
+        )
 
     @classmethod
     def named(cls, model: str, base: Self) -> Self:

@@ -7,7 +7,7 @@ an ApiError (`refusal`, `told_error`).
 
 from workers.completion.core.answer import whole_answer
 from workers.completion.core.catalog import listed_models
-from workers.completion.core.failures import bad_answer, read_said, refusal, scrubbed, told_error
+from workers.completion.core.failures import REDACTED, bad_answer, read_said, refusal, scrubbed, told_error
 from workers.completion.core.outcome import Outcome
 from workers.completion.core.port import Provider
 from workers.completion.core.request import upstream_body, wants_usage
@@ -15,6 +15,7 @@ from workers.completion.core.stream import DONE, Stream
 
 __all__ = [
     "DONE",
+    "REDACTED",
     "Outcome",
     "Provider",
     "Stream",

@@ -13,7 +13,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from contracts.errors import ApiError
 from contracts.wire.models import Model
 from infra.settings import ProviderSettings
-from workers.completion.core import bad_answer, listed_models, read_said, refusal, scrubbed
+from workers.completion.core import REDACTED, bad_answer, listed_models, read_said, refusal, scrubbed
 from workers.completion.provider.batches import Batches
 from workers.completion.provider.patience import Patience, out_of_time, silent
 from workers.completion.provider.trouble import cut, no_answer
@@ -57,7 +57,8 @@ class HttpProvider:
         self._session = session
         self._settings = settings
         self._base = settings.url.rstrip("/")
-        self._secrets = _secrets(settings)
+        self._key = settings.key.get_secret_value() if settings.key else ""
+        self._secrets = _secrets(settings.url, self._key)
         self._drains: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -65,7 +66,7 @@ class HttpProvider:
         self, body: bytes, *, deadline: float, traceparent: str | None = None
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         """Ask for a stream; see `workers.completion.core.Provider`."""
-        patience = Patience(self._settings, deadline)
+        patience = Patience(self._settings, deadline, asyncio.get_running_loop())
         with self._scrubbing():
             response = await self._first_answer(body, traceparent, patience)
             batches = Batches(response, patience, self._settings.max_line)
@@ -84,7 +85,7 @@ class HttpProvider:
             try:
                 async with asyncio.timeout_at(last):
                     response = await self._ask("POST", "/chat/completions", body, headers)
-                    return await _whole(response, self._settings.max_answer)
+                    return self._without_key(await _whole(response, self._settings.max_answer))
             except TimeoutError as error:
                 raise out_of_time() from error
 
@@ -137,6 +138,12 @@ class HttpProvider:
         task = asyncio.create_task(_drain(response))
         self._drains.add(task)
         task.add_done_callback(self._drains.discard)
+
+    def _without_key(self, answer: bytes) -> bytes:
+        """An answer is read outside of here, and an error may be in it."""
+        if len(self._key) < MIN_SECRET:
+            return answer
+        return answer.replace(self._key.encode(), REDACTED.encode())
 
     @contextmanager
     def _scrubbing(self) -> Iterator[None]:
@@ -203,9 +210,8 @@ def _headers(accept: str, traceparent: str | None) -> dict[str, str]:
     return headers
 
 
-def _secrets(settings: ProviderSettings) -> tuple[str, ...]:
+def _secrets(url: str, key: str) -> tuple[str, ...]:
     """What no error may show, the longest first: the address, the host, the key."""
-    address = urlsplit(settings.url)
-    key = settings.key.get_secret_value() if settings.key else ""
-    secrets = {settings.url, settings.url.rstrip("/"), address.netloc, address.hostname or "", key}
+    address = urlsplit(url)
+    secrets = {url, url.rstrip("/"), address.netloc, address.hostname or "", key}
     return tuple(sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True))

@@ -5,8 +5,8 @@ too early, arms itself anew. Time in which the reader is busy elsewhere, held ba
 count.
 """
 
-import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from contracts.errors import ApiError, ErrorCode
 from infra.settings import ProviderSettings
@@ -14,18 +14,35 @@ from infra.settings import ProviderSettings
 NEVER = float("inf")
 
 
+class Timer(Protocol):
+    """A call to come."""
+
+    def cancel(self) -> None:
+        """Not any more."""
+
+
+class Clock(Protocol):
+    """What is needed of an event loop."""
+
+    def time(self) -> float:
+        """Now."""
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """Call back at a moment."""
+
+
 class Patience:
     """The limits of one stream, on the event loop's clock."""
 
-    def __init__(self, settings: ProviderSettings, deadline: float) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, settings: ProviderSettings, deadline: float, loop: Clock) -> None:
+        self._loop = loop
         self._settings = settings
         self._deadline = min(deadline, self._loop.time() + settings.total_timeout)
         self._first_until = self._loop.time() + settings.first_token_timeout
         self._began = False
         self._until = NEVER
         self._armed_for = NEVER
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._give_up: Callable[[ApiError], None] | None = None
 
     @property

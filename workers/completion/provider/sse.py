@@ -10,6 +10,8 @@ from contracts.errors import ApiError, ErrorCode
 from workers.completion.core import DONE
 
 BOM = b"\xef\xbb\xbf"
+LINE_ENDS = 3
+"""Bytes behind a line that may wait with it: of `\\r\\n\\r\\n` all but the last."""
 _FIELD = b"data: "
 
 
@@ -49,7 +51,7 @@ class Events:
         if not rest:
             return
         self._held += len(rest)
-        if self._held > self._max_line:
+        if self._held > self._max_line + LINE_ENDS:
             raise self._too_long()
         self._pieces.append(rest)
 
