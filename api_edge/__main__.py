@@ -78,7 +78,7 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
         edge = Edge(
             settings=settings.edge,
             producer=producer,
-            reader=reader,
+            relay=reader,
             payloads=objects,
             authenticate=caller_of,
             models=catalog,

@@ -1,13 +1,14 @@
 """What the edge's routes are given: one value, built in app.py, with everything that a request may need."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.envelope import Caller
 from contracts.jobs import ObjectRef
 from contracts.topics import Topic
-from infra.relay.reader import RelayReader
+from infra.relay.follower import Follower
 from infra.settings import EdgeSettings
 from infra.telemetry.spans import Span, Tracing
 
@@ -20,6 +21,17 @@ class JobProducer(Protocol):
 
     def post(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
         """Produce in the background."""
+
+
+class Relay(Protocol):
+    """The way back, as the edge uses it."""
+
+    @property
+    def channel(self) -> str:
+        """What an envelope's `reply_to` names."""
+
+    def follow(self, job_id: str, *, first_seq: int = 0) -> AbstractContextManager[Follower]:
+        """Follow a job from a seq on, until the block ends."""
 
 
 class PayloadStore(Protocol):
@@ -55,7 +67,7 @@ class Edge:
 
     settings: EdgeSettings
     producer: JobProducer
-    reader: RelayReader
+    relay: Relay
     payloads: PayloadStore
     authenticate: Authenticate
     models: ModelCatalog

@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from contracts.asyncapi import asyncapi_document
+
 from api_edge.app import Parts, build_api
 from api_edge.auth.accounts import Accounts
 from api_edge.llm.catalog import Catalog
-from contracts.asyncapi import asyncapi_document
 from infra.database import open_database
 from infra.identity.issuer import Issuer
 from infra.identity.keyring import KeyRing

@@ -53,11 +53,11 @@ async def submit_completion(
         lane=lane,
         asked_at=now,
         deadline=now + timedelta(seconds=edge.settings.job_timeout),
-        reply_to=edge.reader.channel,
+        reply_to=edge.relay.channel,
         request_id=asked.request_id,
         job=job,
     )
-    with edge.reader.follow(job_id) as follower:
+    with edge.relay.follow(job_id) as follower:
         await _produce(edge, asked, envelope)
         until = asyncio.get_running_loop().time() + edge.settings.job_timeout + GRACE_SECONDS
         yield Running(job_id=job_id, follower=follower, model=model, until=until)

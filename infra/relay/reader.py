@@ -38,8 +38,7 @@ class RelayReader:
     """Hands the frames of one channel to those who follow their jobs."""
 
     def __init__(self, edge_id: str, client: Redis, settings: RelaySettings, stats: ReaderStats) -> None:
-        self.channel = edge_channel(edge_id)
-        """What an envelope's `reply_to` names."""
+        self._channel = edge_channel(edge_id)
         self._client = client
         self._settings = settings
         self._stats = stats
@@ -47,6 +46,11 @@ class RelayReader:
         self._followers: dict[str, list[Follower]] = {}
         self._listening = asyncio.Event()
         self._heard = 0.0
+
+    @property
+    def channel(self) -> str:
+        """What an envelope's `reply_to` names."""
+        return self._channel
 
     @property
     def is_listening(self) -> bool:
@@ -77,7 +81,7 @@ class RelayReader:
             await asyncio.wait_for(self._listening.wait(), LISTEN_START_SECONDS)
         except TimeoutError as error:
             raise RelayDown(
-                f"no subscription to {self.channel} within {LISTEN_START_SECONDS:.0f} s"
+                f"no subscription to {self._channel} within {LISTEN_START_SECONDS:.0f} s"
             ) from error
 
     async def listen(self) -> None:
@@ -88,7 +92,7 @@ class RelayReader:
                 await self._listen(pubsub)
             except* (RedisError, OSError, TimeoutError) as lost:
                 log.warning(
-                    "relay_wire_lost", extra={"channel": self.channel, "error": repr(lost.exceptions)}
+                    "relay_wire_lost", extra={"channel": self._channel, "error": repr(lost.exceptions)}
                 )
             finally:
                 self._listening.clear()
@@ -110,7 +114,7 @@ class RelayReader:
                 await self._look_up(silent)
 
     async def _listen(self, pubsub: PubSub) -> None:
-        await pubsub.subscribe(self.channel)
+        await pubsub.subscribe(self._channel)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._ping(pubsub))
             while True:
@@ -144,7 +148,7 @@ class RelayReader:
         try:
             lengths = await self._log.lengths([follower.job_id for follower in followers])
         except RelayDown as error:
-            log.warning("relay_log_unreadable", extra={"channel": self.channel, "error": str(error)})
+            log.warning("relay_log_unreadable", extra={"channel": self._channel, "error": str(error)})
             return
         for follower, length in zip(followers, lengths, strict=True):
             follower.announce(length)

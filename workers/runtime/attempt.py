@@ -7,8 +7,32 @@ from typing import Generic, Protocol
 from contracts.envelope import Envelope, JobT
 from contracts.events import Usage
 from contracts.frames import FrameKind, frame
-from infra.relay.writer import JobLog
 from infra.telemetry.spans import Span
+
+
+OUTPUT = frozenset({FrameKind.CHUNK, FrameKind.RESULT})
+"""Frames that hold some of the answer."""
+
+
+class JobLog(Protocol):
+    """One attempt's hand on a job's log."""
+
+    @property
+    def attempt(self) -> int:
+        """The attempt that writes."""
+
+    @property
+    def seq(self) -> int:
+        """Number of the next frame."""
+
+    def append(self, frame: bytes) -> None:
+        """Add a frame. Raises StaleAttempt, LogLost or RelayDown when an earlier one was refused."""
+
+    async def room(self) -> None:
+        """Wait while too much is unwritten. Raises as `append` does."""
+
+    async def flushed(self) -> None:
+        """Wait until everything is written. Raises as `append` does."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +68,7 @@ class Attempt(Generic[JobT]):
     def send(self, kind: FrameKind, payload: bytes = b"") -> None:
         """Append a frame. Raises StaleAttempt, LogLost or RelayDown when an earlier one was refused."""
         self._log.append(frame(kind, self.number, payload))
-        if self._on_first is not None:
+        if self._on_first is not None and kind in OUTPUT:
             self._on_first()
             self._on_first = None
 

@@ -33,7 +33,7 @@ class Consumer(Generic[JobT]):
             payload,
             worker=tools.name,
             claims=tools.claims,
-            writer=tools.writer,
+            logs=tools.writer,
             producer=tools.producer,
             metrics=tools.metrics,
             tracing=tools.tracing,

@@ -13,8 +13,9 @@ partition moved, the process drains) leaves the record undone, and another worke
 import asyncio
 import logging
 import time
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
-from typing import Any, Generic
+from typing import Generic, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -23,16 +24,32 @@ from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.frames import FrameKind
 from infra.bus.errors import Poison
 from infra.bus.record import Record
-from infra.relay.claims import Claim, Claims
+from infra.relay.claims import Claim
 from infra.relay.redis import RelayDown
-from infra.relay.writer import JobLog, LogLost, RelayWriter, StaleAttempt
+from infra.relay.writer import LogLost, StaleAttempt
 from infra.telemetry.names import KAFKA, Attribute, Operation
 from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
-from workers.runtime.attempt import Attempt, Ending, Work
+from workers.runtime.attempt import Attempt, Ending, JobLog, Work
 from workers.runtime.ledger import EventProducer, Ledger
 
 log = logging.getLogger(__name__)
+
+
+class Claims(Protocol):
+    """Hands out attempts."""
+
+    async def take(self, job_id: str) -> Claim:
+        """Begin an attempt. Raises RelayDown."""
+
+
+class Logs(Protocol):
+    """Opens the logs of jobs."""
+
+    def open(
+        self, job_id: str, attempt: int, reply_to: str | None, *, first_seq: int = 0
+    ) -> AbstractAsyncContextManager[JobLog]:
+        """The log of one attempt."""
 
 
 class JobRunner(Generic[JobT]):
@@ -45,7 +62,7 @@ class JobRunner(Generic[JobT]):
         *,
         worker: str,
         claims: Claims,
-        writer: RelayWriter,
+        logs: Logs,
         producer: EventProducer,
         metrics: WorkerMetrics,
         tracing: Tracing,
@@ -54,7 +71,7 @@ class JobRunner(Generic[JobT]):
         self._payload = payload
         self._worker = worker
         self._claims = claims
-        self._writer = writer
+        self._logs = logs
         self._producer = producer
         self._metrics = metrics
         self._tracing = tracing
@@ -94,8 +111,8 @@ class JobRunner(Generic[JobT]):
             where = ".".join(map(str, first["loc"]))
             raise Poison(f"not an envelope of this topic: {where}: {first['msg']}") from error
 
-    def _open(self, envelope: Envelope[JobT], claim: Claim) -> Any:
-        return self._writer.open(envelope.job_id, claim.attempt, envelope.reply_to, first_seq=claim.frames)
+    def _open(self, envelope: Envelope[JobT], claim: Claim) -> AbstractAsyncContextManager[JobLog]:
+        return self._logs.open(envelope.job_id, claim.attempt, envelope.reply_to, first_seq=claim.frames)
 
     async def _attempt(self, envelope: Envelope[JobT], claim: Claim, span: Span) -> str | None:
         """Run one attempt to its end; what it failed with, if it did."""
@@ -140,12 +157,14 @@ class JobRunner(Generic[JobT]):
             raise ApiError(
                 ErrorCode.WORKER_LOST, "The worker was lost in the middle of the answer; ask again"
             )
+        late = ApiError(ErrorCode.DEADLINE_EXCEEDED, "The job did not end before its deadline")
+        if left <= 0:
+            raise late
         try:
             async with asyncio.timeout(left):
                 ending = await self._work.run(attempt)
         except TimeoutError as error:
-            message = "The job did not end before its deadline"
-            raise ApiError(ErrorCode.DEADLINE_EXCEEDED, message) from error
+            raise late from error
         await attempt.flushed()
         return ending
 

@@ -1,0 +1,296 @@
+"""The whole path in memory: the real edge and worker; bus, relay and provider are dictionaries."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from pydantic import TypeAdapter
+from starlette.types import ASGIApp, Message, Scope
+
+from api_edge.app import HotRoutes
+from api_edge.deps import Edge
+from api_edge.llm.chat import PATH, ChatCompletions
+from api_edge.middleware.conventions import Conventions
+from contracts.envelope import Caller
+from contracts.errors import ApiError, ErrorCode
+from contracts.events import EVENT, Event
+from contracts.frames import is_terminal
+from contracts.jobs import CompletionEnvelope, ObjectRef
+from contracts.topics import EVENTS, Topic
+from contracts.wire.models import Model
+from infra.bus.errors import BusError
+from infra.bus.record import Record
+from infra.relay.claims import Claim
+from infra.relay.follower import Follower
+from infra.relay.writer import StaleAttempt
+from infra.settings import EdgeSettings
+from infra.telemetry.metrics import EdgeMetrics
+from infra.telemetry.passing import PassingTracing
+from infra.telemetry.worker_metrics import WorkerMetrics
+from workers.completion.handler import CompletionWork
+from workers.runtime.runner import JobRunner
+
+CALLER = Caller(user_id="u1", tenant="t1", roles=("guest",))
+LIMIT = 5.0
+
+
+class MemoryLog:
+    """One attempt's hand on a job's log."""
+
+    def __init__(self, relay: "MemoryRelay", job_id: str, attempt: int) -> None:
+        self.attempt = attempt
+        self._relay = relay
+        self._job_id = job_id
+
+    @property
+    def seq(self) -> int:
+        return len(self._relay.logs.get(self._job_id, []))
+
+    def append(self, frame: bytes) -> None:
+        self._relay.append(self._job_id, self.attempt, frame)
+
+    async def room(self) -> None:
+        await asyncio.sleep(0)
+
+    async def flushed(self) -> None:
+        await asyncio.sleep(0)
+
+
+class MemoryRelay:
+    """Logs and claims; its wire loses what it is told to lose."""
+
+    channel = "edge:memory"
+
+    def __init__(self) -> None:
+        self.logs: dict[str, list[bytes]] = {}
+        self.attempts: dict[str, int] = {}
+        self.loses_wire = False
+        self.followers: dict[str, Follower] = {}
+
+    async def take(self, job_id: str) -> Claim:
+        self.attempts[job_id] = self.attempts.get(job_id, 0) + 1
+        log = self.logs.get(job_id, [])
+        return Claim(self.attempts[job_id], len(log), bool(log) and is_terminal(log[-1]))
+
+    @asynccontextmanager
+    async def open(
+        self, job_id: str, attempt: int, reply_to: str | None, *, first_seq: int = 0
+    ) -> AsyncIterator[MemoryLog]:
+        yield MemoryLog(self, job_id, attempt)
+
+    def append(self, job_id: str, attempt: int, frame: bytes) -> None:
+        if self.attempts[job_id] > attempt:
+            raise StaleAttempt(job_id)
+        log = self.logs.setdefault(job_id, [])
+        log.append(frame)
+        follower = self.followers.get(job_id)
+        if follower is not None and self.loses_wire:
+            follower.announce(len(log))
+        elif follower is not None:
+            follower.deliver(len(log) - 1, [frame])
+
+    async def read(self, job_id: str, first_seq: int) -> list[bytes]:
+        return self.logs.get(job_id, [])[first_seq : first_seq + 3]
+
+    @contextmanager
+    def follow(self, job_id: str, *, first_seq: int = 0) -> Iterator[Follower]:
+        follower = Follower(job_id, self, first_seq=first_seq, limit=10_000, now=0.0)
+        self.followers[job_id] = follower
+        try:
+            yield follower
+        finally:
+            follower.close()
+            del self.followers[job_id]
+
+
+class MemoryBus:
+    """Topics as lists; a job record goes to the worker at once, as a task."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.events: list[Event] = []
+        self.is_down = False
+        self.runner: JobRunner[Any] | None = None
+        self.tasks: list[asyncio.Task[None]] = []
+
+    async def send(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
+        if self.is_down:
+            raise BusError("down")
+        record = Record(topic.name, 0, len(self.records), key, value, headers)
+        self.records.append(record)
+        if self.runner is not None and topic.name.startswith("jobs.") and ".dead." not in topic.name:
+            self.tasks.append(asyncio.create_task(self.runner.on_record(record)))
+
+    def post(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
+        assert topic is EVENTS
+        self.events.append(EVENT.validate_json(value))
+
+    async def post_and_wait(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
+        self.post(topic, key, value, headers)
+
+
+class MemoryObjects:
+    """The object store."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, bytes] = {}
+        self.deleted: list[str] = []
+
+    async def put(self, key: str, data: bytes, content_type: str) -> ObjectRef:
+        self.stored[key] = data
+        return ObjectRef(bucket="jan", key=key, size=len(data))
+
+    async def get(self, key: str) -> bytes:
+        return self.stored[key]
+
+    async def delete(self, key: str) -> None:
+        self.stored.pop(key, None)
+        self.deleted.append(key)
+
+
+@dataclass
+class MemoryProvider:
+    """Answers with what it was given; batches may hold exceptions to raise and events to wait for."""
+
+    batches: Sequence[list[bytes] | Exception | asyncio.Event] = ()
+    whole: bytes | Exception = b""
+    asked: list[dict[str, Any]] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def stream(
+        self, body: bytes, *, deadline: float, traceparent: str | None = None
+    ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
+        self.asked.append(json.loads(body))
+        yield self._read()
+
+    async def _read(self) -> AsyncIterator[list[bytes]]:
+        for batch in self.batches:
+            if isinstance(batch, Exception):
+                raise batch
+            if isinstance(batch, asyncio.Event):
+                await batch.wait()
+                continue
+            yield batch
+
+    async def complete(self, body: bytes, *, deadline: float, traceparent: str | None = None) -> bytes:
+        self.asked.append(json.loads(body))
+        if isinstance(self.whole, Exception):
+            raise self.whole
+        return self.whole
+
+    async def models(self) -> list[Model]:
+        return []
+
+
+class EveryModel:
+    """A catalog that rules out one model."""
+
+    async def knows(self, model: str) -> bool:
+        return model != "unknown"
+
+
+@dataclass
+class Answer:
+    """What a client got."""
+
+    status: int = 0
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    parts: list[bytes] = field(default_factory=list)
+
+    @property
+    def json(self) -> Any:  # whatever was answered
+        return json.loads(self.body)
+
+    @property
+    def data(self) -> list[bytes]:
+        """The `data:` payloads of a stream."""
+        return [line.removeprefix(b"data: ") for line in self.body.split(b"\n") if line.startswith(b"data: ")]
+
+
+class World:
+    """One edge and one worker."""
+
+    def __init__(self, provider: MemoryProvider, *, settings: EdgeSettings | None = None) -> None:
+        self.bus = MemoryBus()
+        self.relay = MemoryRelay()
+        self.objects = MemoryObjects()
+        self.provider = provider
+        self.edge = Edge(
+            settings=settings or EdgeSettings(),
+            producer=self.bus,
+            relay=self.relay,
+            payloads=self.objects,
+            authenticate=_authenticate,
+            models=EveryModel(),
+            stats=EdgeMetrics(CollectorRegistry()),
+            tracing=PassingTracing(),
+        )
+        metrics = WorkerMetrics(CollectorRegistry())
+        work = CompletionWork(provider, "local", self.objects, metrics, PassingTracing())
+        self.runner = self.bus.runner = JobRunner(
+            work,
+            TypeAdapter(CompletionEnvelope),
+            worker="w1",
+            claims=self.relay,
+            logs=self.relay,
+            producer=self.bus,
+            metrics=metrics,
+            tracing=PassingTracing(),
+        )
+        hot = HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, _nobody)
+        self.app: ASGIApp = Conventions(hot, EdgeMetrics(CollectorRegistry()), lambda _: PATH)
+
+    async def post(
+        self, body: object, *, headers: Mapping[str, str] | None = None, gone: asyncio.Event | None = None
+    ) -> Answer:
+        """Post a chat completion; the client goes away when `gone` is set."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"authorization": "Bearer t", "content-type": "application/json", **(headers or {})}
+        scope: Scope = {
+            "type": "http",
+            "method": "POST",
+            "path": PATH,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+        }
+        answer = Answer()
+        sent = iter([{"type": "http.request", "body": raw, "more_body": False}])
+
+        async def receive() -> Message:
+            message = next(sent, None)
+            if message is None:
+                await (gone or asyncio.Event()).wait()
+                return {"type": "http.disconnect"}
+            return message
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.status, answer.headers = message["status"], dict(message["headers"])
+            else:
+                answer.parts.append(message.get("body", b""))
+                answer.body += answer.parts[-1]
+
+        async with asyncio.timeout(LIMIT):
+            await self.app(scope, receive, send)
+            await asyncio.gather(*self.bus.tasks)
+        return answer
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Let everything run until something holds."""
+        async with asyncio.timeout(LIMIT):
+            while not holds():
+                await asyncio.sleep(0)
+
+
+async def _authenticate(headers: list[tuple[bytes, bytes]]) -> Caller:
+    if (b"authorization", b"Bearer t") not in headers:
+        raise ApiError(ErrorCode.INVALID_TOKEN, "no")
+    return CALLER
+
+
+async def _nobody(scope: Scope, receive: object, send: object) -> None:
+    raise ApiError(ErrorCode.NOT_FOUND, "Unknown path")
