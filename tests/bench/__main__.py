@@ -80,10 +80,11 @@ async def _product(asked: argparse.Namespace, upstream: Target, console: Console
 
 
 async def _stoppable(work: Coroutine[Any, Any, Results]) -> Results:
-    """SIGTERM ends it as Ctrl-C does: everything that was started is stopped."""
+    """Ctrl-C and SIGTERM end it after everything that was started is stopped."""
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, task.cancel)
     return await work
 
 
@@ -98,7 +99,7 @@ def main() -> int:
     except (ChildError, StackError, TargetError) as error:
         console.print(f"[red]{error}[/]")
         return FAILED
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         return INTERRUPTED
     verdicts = print_report(console, results)
     write_record(asked.json, results, options)

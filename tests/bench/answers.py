@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from tests.bench.behaviour import Behaviour
+from tests.bench.scenarios import models
 
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
@@ -12,7 +13,6 @@ STREAM_HEAD = (
 )
 STREAM_END = b"0\r\n\r\n"
 PROMPT_TOKENS = 20
-MODELS = ("mock-0-1-0", "mock-0-16-0", "mock-0-100-10000", "mock-0-500-0")
 STAMP_DIGITS = 19
 STAMP_MARK = "#" * STAMP_DIGITS
 REASONS = {200: b"OK", 400: b"Bad Request", 404: b"Not Found"}
@@ -31,8 +31,8 @@ def error(status: int, code: str, message: str) -> bytes:
 
 
 def model_list() -> bytes:
-    """What /v1/models answers: some of the names that work; any other of the same form works as well."""
-    data = [{"id": name, "object": "model", "created": 0, "owned_by": "bench"} for name in MODELS]
+    """What /v1/models answers; other names of the same form work as well."""
+    data = [{"id": name, "object": "model", "created": 0, "owned_by": "bench"} for name in models()]
     return whole(200, {"object": "list", "data": data})
 
 

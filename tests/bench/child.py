@@ -87,10 +87,10 @@ class LoadGenerator:
         await self.child.say("go")
         await self.child.hear(2 * self.plan.limit)
 
-    async def release(self) -> None:
-        """Close them."""
+    async def release(self) -> Outcome:
+        """Close them. An error is a stream that ended before."""
         await self.child.say("close")
-        await self.child.hear(self.plan.limit)
+        return Outcome.model_validate_json(await self.child.hear(self.plan.limit))
 
 
 @asynccontextmanager

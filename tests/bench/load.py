@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import uvloop
 
@@ -20,13 +21,13 @@ from tests.bench.connection import Connection, connect, request_of
 from tests.bench.figures import percentile
 from tests.bench.plan import Outcome, Plan
 from tests.bench.reading import Reading, StreamReading, WholeReading
+from tests.bench.scenarios import WARM_CONNECTION
 
 MAX_EXAMPLES = 3
 MAX_VALUES = 10_000
 """Latencies handed to the driver; of more, each n-th."""
 MAX_LINE = 64 * 1024
 NANOSECONDS_PER_MS = 1_000_000
-WARM_TOKENS = 3
 FIRST_TOKEN_POLL = 0.02
 RETRY_PAUSE = 0.05
 
@@ -49,7 +50,7 @@ class Load:
 
     async def warm(self) -> None:
         """Open all connections, and have one short answer on each."""
-        plan = self._plan.model_copy(update={"first_ms": 0, "tokens": WARM_TOKENS, "gap_us": 0})
+        plan = self._plan.model_copy(update=asdict(WARM_CONNECTION))
         request = request_of(plan)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._warm_one(plan, request)) for _ in range(plan.concurrency)]
@@ -74,11 +75,17 @@ class Load:
     async def hold(self) -> None:
         """Open one stream on each connection and wait for their first tokens."""
         readings = [StreamReading(self._plan.tokens, self._transit_ns) for _ in self._connections]
-        for connection, reading in zip(self._connections, readings, strict=True):
+        ends = [
             connection.ask(self._request, reading)
+            for connection, reading in zip(self._connections, readings, strict=True)
+        ]
+        pairs = list(zip(readings, ends, strict=True))
         async with asyncio.timeout(self._plan.limit):
-            while not all(reading.tokens for reading in readings):  # noqa: ASYNC110  free for the token path
+            while not all(reading.tokens or end.done() for reading, end in pairs):  # noqa: ASYNC110  few turns
                 await asyncio.sleep(FIRST_TOKEN_POLL)
+        for reading, end in pairs:
+            if end.done():
+                self._note(reading, end.result())
 
     def close(self) -> None:
         """Leave all connections."""
@@ -87,8 +94,7 @@ class Load:
 
     def held(self) -> Outcome:
         """The outcome of a plan that only held streams open."""
-        spent = time.process_time()
-        return Outcome(requests=len(self._connections), tokens=0, seconds=0.0, cpu_seconds=spent)
+        return self._outcome(0.0, time.process_time())
 
     async def _warm_one(self, plan: Plan, request: bytes) -> Connection:
         connection = await connect(plan)

@@ -29,7 +29,8 @@ def print_report(console: Console, results: Results) -> list[Verdict]:
             console.print(table(comparisons))
     if results.memory is not None:
         console.print(tables.memory_table(results.memory))
-        console.print(_end_line(results.memory.end_seconds))
+        seconds = results.memory.end_seconds
+        console.print(f"After their clients had left, the upstream was still asked for {seconds:.1f} s.")
     if verdicts:
         console.print(tables.goal_table(verdicts))
     return verdicts
@@ -52,12 +53,6 @@ def write_record(path: Path, results: Results, options: Options) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1))
-
-
-def _end_line(seconds: float | None) -> str:
-    if seconds is None:
-        return "The end of the idle streams did not reach the upstream."
-    return f"The upstream saw the end of all idle streams {seconds:.1f} s after their clients had left."
 
 
 def _goal(verdict: Verdict) -> dict[str, Any]:

@@ -9,15 +9,9 @@ from tests.bench.child import open_load
 from tests.bench.memory import Memory, measure_memory
 from tests.bench.plan import Line
 from tests.bench.sample import Sample, take_sample
-from tests.bench.scenarios import IDLE, Scenario, chosen
-from tests.bench.target import Target
+from tests.bench.scenarios import IDLE, WARM_UP, Scenario, chosen
+from tests.bench.target import Target, TargetError
 
-WARM_UP = (
-    Scenario("warm-up requests", "requests", 16, 16),
-    Scenario("warm-up frames", "frames", 16, 100),
-    Scenario("warm-up streams", "paced", 50, 20, 10_000),
-)
-"""Fills pools and caches, and lets the broker's JVM compile what it runs."""
 REST_SECONDS = 0.5
 """Between two samples, so that the first one's commits and events don't fall into the second."""
 
@@ -58,7 +52,8 @@ class Results(Line):
     @property
     def error_count(self) -> int:
         """Answers that were not as they must be, of all targets."""
-        return sum(sample.outcome.error_count for sample in self.samples)
+        held = sum(self.memory.errors.values()) if self.memory else 0
+        return held + sum(sample.outcome.error_count for sample in self.samples)
 
 
 async def run_all(sides: Sides, options: Options, say: Say) -> Results:
@@ -82,13 +77,14 @@ async def _warm_up(target: Target, options: Options, say: Say) -> None:
         say(scenario.name)
         async with open_load(target.plan(scenario, options.warm_seconds)) as load:
             outcome = await load.run()
-        for example in outcome.examples:
-            say(f"  {example}")
+        if outcome.errors:
+            raise TargetError(f"{outcome.errors} while warming up; such as {outcome.examples}")
 
 
 async def _memory(sides: Sides, say: Say) -> Memory:
     memory = await measure_memory(IDLE, sides.product, sides.upstream)
-    say(f"{IDLE.name:9} {memory.kib_per_stream():.1f} KiB for each of {memory.streams} streams")
+    errors = f", errors {memory.errors}" if memory.errors else ""
+    say(f"{IDLE.name:9} {memory.kib_per_stream():.1f} KiB for each of {memory.streams} streams{errors}")
     return memory
 
 

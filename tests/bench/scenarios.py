@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from tests.bench.behaviour import Behaviour
+
 Kind = Literal["paced", "requests", "frames", "memory"]
 STREAM_TOKENS = 100
 GAP_US = 10_000
@@ -23,6 +25,11 @@ class Scenario:
     gap_us: int = 0
     seconds: float = 5.0
     quick_seconds: float = 3.0
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What its upstream does."""
+        return Behaviour(0, self.tokens, self.gap_us)
 
     @property
     def is_stream(self) -> bool:
@@ -54,9 +61,23 @@ TIMED = (
     _requests(128),
     Scenario("frames", "frames", 16, BURST_TOKENS),
 )
+WARM_UP = (
+    Scenario("warm-up requests", "requests", 16, 16),
+    Scenario("warm-up frames", "frames", 16, 100),
+    Scenario("warm-up streams", "paced", 50, 20, GAP_US),
+)
+"""Fills pools and caches, and lets the broker's JVM compile what it runs."""
+WARM_CONNECTION = Behaviour(first_ms=0, tokens=3, gap_us=0)
+"""The first answer of each connection, before a load."""
 NAMES = (IDLE.name, *(scenario.name for scenario in TIMED))
 
 
 def chosen(names: list[str]) -> list[Scenario]:
     """The timed scenarios of these names; all when none is named."""
     return [scenario for scenario in TIMED if not names or scenario.name in names]
+
+
+def models() -> list[str]:
+    """The models that the bench asks for: a product may refuse what its provider does not list."""
+    behaviours = {scenario.behaviour for scenario in (IDLE, *TIMED, *WARM_UP)} | {WARM_CONNECTION}
+    return sorted(behaviour.model for behaviour in behaviours)

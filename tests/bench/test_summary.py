@@ -101,7 +101,7 @@ def test_every_table_can_be_printed() -> None:
         before={"edge": 1 << 20},
         held={"edge": 11 << 20},
         after={"edge": 2 << 20},
-        end_seconds=None,
+        end_seconds=0.5,
     )
     console = Console(file=io.StringIO(), width=200)
 
