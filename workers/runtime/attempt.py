@@ -9,7 +9,6 @@ from contracts.events import Usage
 from contracts.frames import FrameKind, frame
 from infra.telemetry.spans import Span
 
-
 OUTPUT = frozenset({FrameKind.CHUNK, FrameKind.RESULT})
 """Frames that hold some of the answer."""
 
