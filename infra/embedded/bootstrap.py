@@ -17,12 +17,13 @@ import ast
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import time
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,11 +92,11 @@ def stamp_of(lock: Path) -> Path:
 
 
 def digest(lock: Path) -> str:
-    """Names the files' contents, the place and the Python: a moved checkout is installed again."""
+    """Names the files, the place, the Python and whether there is Java: if one changes, it is done again."""
     pieces = [
         file.read_bytes() for file in (lock, MODEL_LOCK, BUILD_LOCK, JAVA_LOCK, ROOT / "pyproject.toml")
     ]
-    place = f"{ROOT} {sys.version}".encode()
+    place = f"{ROOT} {sys.version} {has_java()}".encode()
     return hashlib.sha256(b"\0".join([*pieces, place])).hexdigest()
 
 
@@ -131,18 +132,10 @@ def find_installer() -> list[str]:
 
 def pinned(lock: Path, name: str) -> str:
     """One requirement out of a lock, with its hashes."""
-    lines = iter(lock.read_text(encoding="utf-8").splitlines())
-    block = [line for line in lines if line.startswith(f"{name}==")]
-    block += list(continued(lines)) if block else []
-    return "\n".join(block).rstrip("\\ ")
-
-
-def continued(lines: Iterator[str]) -> Iterator[str]:
-    """The lines that belong to the requirement before them."""
-    for line in lines:
-        if not line.startswith("    --hash"):
-            return
-        yield line
+    found = re.search(rf"^{name}==.*(\n    --hash=.*)*", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        sys.exit(f"{lock} doesn't name {name}")
+    return found[0].rstrip("\\ ")
 
 
 def pip_settings() -> dict[str, str]:
