@@ -33,6 +33,8 @@ from infra.telemetry.worker_metrics import WorkerMetrics
 from workers.runtime.attempt import Attempt, Ending, JobLog, Work
 from workers.runtime.ledger import EventProducer, Ledger
 
+CLAIM_RETRY_SECONDS = 0.5
+
 log = logging.getLogger(__name__)
 
 
@@ -79,7 +81,7 @@ class JobRunner(Generic[JobT]):
     async def on_record(self, record: Record) -> None:
         """Do the job of one record. Raises Poison for what is no job, RelayDown when Redis is away."""
         envelope = self._read(record)
-        claim = await self._claims.take(envelope.job_id)
+        claim = await self._claim(envelope)
         if claim.is_over:
             log.info("job_already_over", extra={"job_id": envelope.job_id, "attempt": claim.attempt})
             return
@@ -110,6 +112,17 @@ class JobRunner(Generic[JobT]):
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, first["loc"]))
             raise Poison(f"not an envelope of this topic: {where}: {first['msg']}") from error
+
+    async def _claim(self, envelope: Envelope[JobT]) -> Claim:
+        """An attempt, waited for while Redis is away, until the deadline. Raises RelayDown."""
+        while True:
+            try:
+                return await self._claims.take(envelope.job_id)
+            except RelayDown as error:
+                if envelope.is_expired():
+                    raise
+                log.warning("claim_waits", extra={"job_id": envelope.job_id, "error": str(error)})
+            await asyncio.sleep(CLAIM_RETRY_SECONDS)
 
     def _open(self, envelope: Envelope[JobT], claim: Claim) -> AbstractAsyncContextManager[JobLog]:
         return self._logs.open(envelope.job_id, claim.attempt, envelope.reply_to, first_seq=claim.frames)
