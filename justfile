@@ -56,7 +56,7 @@ format:
 # The documents made from the code: --check compares, --write writes
 [group('check')]
 contracts mode="--write":
-    {{ bin }}/jan contracts {{ mode }}
+    {{ bin }}/python -m api_edge.documents {{ mode }}
 
 # All tests, or those that pytest's arguments name
 [group('test')]

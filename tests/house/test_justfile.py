@@ -1,5 +1,6 @@
 """The front door: every recipe is listed, grouped, documented and does what it says."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -56,6 +57,8 @@ def test_programs_of_a_recipe_exist(repository: Path, just: Path, name: str) -> 
     programs = [just.parent / program for program in re.findall(r"\.venv/bin/(\S+)", said)]
     scripts = [repository / script for script in re.findall(r"python3 (\S+\.py)", said)]
     assert [path for path in programs + scripts if not path.is_file()] == []
+    modules = re.findall(r"bin/python -m (\S+)", said)
+    assert [module for module in modules if importlib.util.find_spec(module) is None] == []
 
 
 def test_secrets_writes_what_compose_needs_and_never_over_it(
