@@ -13,13 +13,13 @@ from tests.upstream import wire
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
 from workers.completion.core import Stream, upstream_body, whole_answer
-from workers.completion.provider import HttpProvider, open_provider
+from workers.completion.provider import HttpProvider, open_provider, pool
 from workers.completion.provider.client import MAX_ERROR_BODY
 
 BODY = upstream_body({"messages": []}, model="m")
 STREAM_BODY = upstream_body({"messages": [], "stream": True}, model="m")
-SOON = 0.05
-"""A limit that is meant to pass, in seconds."""
+SOON = 0.2
+"""A limit that is meant to pass, in seconds; long enough to connect on a busy machine."""
 
 Asking = Callable[[HttpProvider], Awaitable[object]]
 
@@ -155,6 +155,50 @@ async def test_a_connection_that_closes_unanswered_is_unreachable(
 
     assert (detail.code, detail.status) == ("provider_unreachable", 502)
     assert detail.message == "The provider closed the connection unanswered."
+    assert len(upstream.chats) == 1
+
+
+@both_ways
+async def test_a_used_connection_that_is_lost_at_once_is_replaced(
+    provider: HttpProvider, upstream: Upstream, asking: Asking
+) -> None:
+    upstream.next(Script(), Script(fault="reset", after=-1), Script())
+    await asking(provider)
+    await provider.drained()
+
+    await asking(provider)
+
+    assert [request.connection for request in upstream.chats] == [1, 1, 2]
+
+
+async def test_a_used_connection_that_is_lost_later_is_an_error(
+    provider: HttpProvider, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then the provider may have worked, so that asking again would cost twice."""
+    monkeypatch.setattr(pool, "AT_ONCE", 0.0)
+    upstream.next(Script(), Script(fault="reset", after=-1), Script())
+    await ask_whole(provider)
+
+    detail = (await failure(provider)).detail
+
+    assert detail.code == "provider_unreachable"
+    assert len(upstream.chats) == 2
+
+
+async def test_tries_have_an_end(provider: HttpProvider, upstream: Upstream) -> None:
+    """Three connections are opened at once and kept; then each is lost when it is used again."""
+    upstream.always(Script(hold=-1))
+    asked = [asyncio.create_task(ask_whole(provider)) for _ in range(3)]
+    await upstream.asked(3)
+    for request in upstream.chats:
+        request.release()
+    await asyncio.gather(*asked)
+    upstream.always(Script(fault="reset", after=-1))
+
+    detail = (await failure(provider)).detail
+
+    assert detail.code == "provider_unreachable"
+    assert len(upstream.chats) == 6
 
 
 @both_ways

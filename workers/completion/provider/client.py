@@ -1,13 +1,12 @@
 """One pooled HTTP client to a provider, and what it makes of everything that a provider may answer."""
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import ClientError, ClientResponse
 from aiohttp.http_exceptions import HttpProcessingError
 
 from contracts.errors import ApiError
@@ -16,10 +15,10 @@ from infra.settings import ProviderSettings
 from workers.completion.core import REDACTED, bad_answer, listed_models, read_said, refusal, scrubbed
 from workers.completion.provider.batches import Batches
 from workers.completion.provider.patience import Patience, out_of_time, silent
-from workers.completion.provider.trouble import cut, no_answer
+from workers.completion.provider.pool import Pool, open_pool
+from workers.completion.provider.trouble import cut
 
-KEEP_ALIVE = 4.0
-"""Seconds that an idle connection is kept: many servers close it after 5, and a POST meeting that is lost."""
+CHAT = "/chat/completions"
 MAX_ERROR_BODY = 65_536
 ERROR_BODY_TIMEOUT = 5.0
 MODELS_TIMEOUT = 10.0
@@ -35,15 +34,8 @@ NOT_A_STREAM = frozenset({"application/json", "application/problem+json", "text/
 @asynccontextmanager
 async def open_provider(settings: ProviderSettings) -> AsyncIterator["HttpProvider"]:
     """A provider with its connections, which are closed at the end."""
-    headers = {"User-Agent": "jan-server", "Content-Type": "application/json"}
-    if settings.key:
-        headers["Authorization"] = f"Bearer {settings.key.get_secret_value()}"
-    connector = TCPConnector(limit=settings.max_connections, keepalive_timeout=KEEP_ALIVE)
-    timeout = ClientTimeout(total=None, connect=settings.connect_timeout)
-    async with ClientSession(
-        connector=connector, headers=headers, timeout=timeout, cookie_jar=DummyCookieJar()
-    ) as session:
-        provider = HttpProvider(session, settings)
+    async with open_pool(settings) as pool:
+        provider = HttpProvider(pool, settings)
         try:
             yield provider
         finally:
@@ -53,10 +45,9 @@ async def open_provider(settings: ProviderSettings) -> AsyncIterator["HttpProvid
 class HttpProvider:
     """A provider behind an address. Its errors name neither the address nor the key."""
 
-    def __init__(self, session: ClientSession, settings: ProviderSettings) -> None:
-        self._session = session
+    def __init__(self, pool: Pool, settings: ProviderSettings) -> None:
+        self._pool = pool
         self._settings = settings
-        self._base = settings.url.rstrip("/")
         self._key = settings.key.get_secret_value() if settings.key else ""
         self._secrets = _secrets(settings.url, self._key)
         self._drains: set[asyncio.Task[None]] = set()
@@ -84,7 +75,7 @@ class HttpProvider:
         with self._scrubbing():
             try:
                 async with asyncio.timeout_at(last):
-                    response = await self._ask("POST", "/chat/completions", body, headers)
+                    response = await self._pool.post(CHAT, body, headers)
                     return self._without_key(await _whole(response, self._settings.max_answer))
             except TimeoutError as error:
                 raise out_of_time() from error
@@ -95,7 +86,7 @@ class HttpProvider:
         with self._scrubbing():
             try:
                 async with asyncio.timeout(MODELS_TIMEOUT):
-                    return await self._listed(await self._ask("GET", "/models", None, headers))
+                    return await self._listed(await self._pool.get("/models", headers))
             except TimeoutError as error:
                 raise silent("its list of models", MODELS_TIMEOUT) from error
 
@@ -108,7 +99,7 @@ class HttpProvider:
         headers = _headers("text/event-stream", traceparent)
         try:
             async with asyncio.timeout_at(patience.until):
-                return await self._ask("POST", "/chat/completions", body, headers)
+                return await self._pool.post(CHAT, body, headers)
         except TimeoutError as error:
             raise patience.error() from error
 
@@ -118,17 +109,6 @@ class HttpProvider:
             response.close()
             return [Model(id=name, created=0, owned_by=owner) for name in self._settings.models]
         return listed_models(await _whole(response, self._settings.max_answer), owner)
-
-    async def _ask(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
-    ) -> ClientResponse:
-        data = None if body is None else io.BytesIO(body)  # aiohttp warns of plain bytes over 1 MiB
-        try:
-            return await self._session.request(
-                method, self._base + path, data=data, headers=headers, allow_redirects=False
-            )
-        except ClientError as error:
-            raise no_answer(error) from error
 
     def _leave(self, response: ClientResponse, *, reusable: bool) -> None:
         """Close the connection, unless only the end of a finished answer is missing."""
