@@ -32,6 +32,8 @@ class Keeper:
     inherited: dict[str, str] = field(default_factory=dict)
     """Settings of the parts that were started before."""
     opened: asyncio.Future[Server] = field(default_factory=asyncio.Future)
+    first_delay: float = FIRST_DELAY
+    """Seconds before the first of a row of restarts."""
     crashes: deque[float] = field(default_factory=deque)
 
     async def run(self) -> None:
@@ -117,7 +119,7 @@ class Keeper:
         """Longer with each crash of late."""
         since = time.monotonic() - CRASH_WINDOW
         recent = sum(crash > since for crash in self.crashes)
-        return min(FIRST_DELAY * 2.0 ** (recent - 1), LONGEST_DELAY)
+        return min(self.first_delay * 2.0 ** (recent - 1), LONGEST_DELAY)
 
     def report(self, progress: str) -> None:
         """What the part's factory says while it prepares."""
