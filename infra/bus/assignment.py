@@ -163,7 +163,5 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka i
 
     def _end(self, tp: TopicPartition, tracker: Tracker) -> int:
         """The end of the log as the last fetch told, at least where dispatch is."""
-        try:
-            return max(self._consumer.highwater(tp) or 0, tracker.next, tracker.base or 0)
-        except IllegalStateError:
-            return max(tracker.next, 0)
+        seen = self._consumer.highwater(tp) if tp in self._consumer.assignment() else None
+        return max(seen or 0, tracker.next, tracker.base or 0)

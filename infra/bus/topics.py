@@ -14,6 +14,7 @@ from infra.bus.client import address_of, patiently
 from infra.bus.errors import translated
 from infra.settings import KafkaSettings
 
+KNOWN_PAUSE = 0.02
 SAFE_REPLICATION = 3
 """From so many replicas on, two of them must have a record before it counts as written."""
 
@@ -56,12 +57,14 @@ async def open_admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClie
 
 async def _create(settings: KafkaSettings, topics: Sequence[Topic]) -> TopicChanges:
     async with open_admin(settings) as admin:
-        # All topics, since asking for one by name may create it.
-        present = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        present = await _partitions(admin)
         missing = [topic for topic in topics if topic.name not in present]
         growing = [topic for topic in topics if topic.partitions > present.get(topic.name, topic.partitions)]
         created = await _create_missing(admin, settings, missing)
         grown = await _grow(admin, settings, growing)
+        await _until_known(
+            admin, {topic.name: topic.partitions for topic in topics if topic.name in {*created, *grown}}
+        )
     return TopicChanges(created=created, grown=grown)
 
 
@@ -88,6 +91,20 @@ async def _grow(admin: AIOKafkaAdminClient, settings: KafkaSettings, topics: lis
     if topics:
         await admin.create_partitions({topic.name: NewPartitions(topic.partitions) for topic in topics})
     return tuple(topic.name for topic in topics)
+
+
+async def _until_known(admin: AIOKafkaAdminClient, wanted: dict[str, int]) -> None:
+    """The controller has decided; wait until the broker that producers will ask has heard of it."""
+    while wanted:
+        known = await _partitions(admin)
+        wanted = {name: partitions for name, partitions in wanted.items() if known.get(name, 0) < partitions}
+        if wanted:
+            await asyncio.sleep(KNOWN_PAUSE)
+
+
+async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """Partitions of every topic. Of all, since asking for one by name may create it."""
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
 
 
 def _new_topic(settings: KafkaSettings, topic: Topic) -> NewTopic:
