@@ -27,7 +27,7 @@ async def work(settings: Settings) -> None:
         open_provider(upstream) as provider,
         asyncio.TaskGroup() as tasks,
     ):
-        sync = tasks.create_task(keep_models_known(provider, upstream.name, upstream.models, database))
+        sync = tasks.create_task(keep_models_known(provider, upstream.name, database))
         room = CompletionWork(provider, upstream.name, tools.objects, tools.metrics, tools.tracing)
         consumer = Consumer(tools, room, TypeAdapter(CompletionEnvelope))
         consumer.subscribe(list(COMPLETION.values()))

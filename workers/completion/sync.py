@@ -2,12 +2,9 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from contracts.errors import ApiError
-from contracts.wire.models import Model
 from infra.database import Database
 from infra.store.models import replace_models
 from workers.completion.core import Provider
@@ -18,13 +15,11 @@ RETRY_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
-async def keep_models_known(
-    provider: Provider, name: str, configured: Sequence[str], database: Database
-) -> None:
-    """Until cancelled: write the provider's own list, or the configured one where that is given."""
+async def keep_models_known(provider: Provider, name: str, database: Database) -> None:
+    """Until cancelled: write what the provider offers."""
     while True:
         try:
-            models = _configured(name, configured) if configured else await provider.models()
+            models = await provider.models()
             async with database.begin() as session:
                 await replace_models(session, name, models, datetime.now(UTC))
         except ApiError as error:
@@ -32,7 +27,3 @@ async def keep_models_known(
             await asyncio.sleep(RETRY_SECONDS)
         else:
             await asyncio.sleep(SYNC_SECONDS)
-
-
-def _configured(name: str, ids: Sequence[str]) -> list[Model]:
-    return [Model(id=one, created=int(time.time()), owned_by=name) for one in ids]
