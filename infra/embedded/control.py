@@ -17,7 +17,9 @@ from infra.embedded.state import Phase, StackState, read_state
 from infra.settings import inherited_environment
 
 SUPERVISOR = "supervisor"
-POLL = 0.1
+POLL = 0.05
+BEGIN_LIMIT = 60.0
+"""Seconds until a supervisor runs; it ends what a crashed one left first."""
 UP_LIMIT = 600.0
 """Seconds for a start with everything that is fetched before the first one."""
 DOWN_LIMIT = 90.0
@@ -54,11 +56,18 @@ def start_supervisor(home: Home, *, detached: bool) -> None:
             env=inherited_environment() | settings,
             start_new_session=True,
         )
+    await_begin(home, process)
+
+
+def await_begin(home: Home, process: subprocess.Popen[bytes]) -> None:
+    """Wait until that supervisor has written its first state; StackError when it ends instead."""
+    end = time.monotonic() + BEGIN_LIMIT
     while not has_begun(home, process.pid):
         if process.poll() is not None:
-            raise StackError(
-                tail_of(home.log(SUPERVISOR)) or f"the supervisor ended with {process.returncode}"
-            )
+            raise StackError(supervisor_tail(home) or f"the supervisor ended with {process.returncode}")
+        if time.monotonic() > end:
+            message = f"the supervisor (pid {process.pid}) did nothing for {BEGIN_LIMIT:.0f} s"
+            raise StackError(message)
         time.sleep(POLL)
 
 
@@ -80,7 +89,7 @@ def await_up(home: Home, watch: Watch) -> StackState:
         if state.phase is Phase.READY:
             return state
         if alive is None:
-            raise StackError(state.error or f"the supervisor ended:\n{tail_of(home.log(SUPERVISOR))}")
+            raise StackError(state.error or f"the supervisor ended:\n{supervisor_tail(home)}")
         time.sleep(POLL)
     message = f"the stack wasn't ready after {UP_LIMIT:.0f} s"
     raise StackError(message)
@@ -107,3 +116,9 @@ def end_supervisor(state: StackState) -> None:
         return
     except psutil.TimeoutExpired:
         process.kill()
+
+
+def supervisor_tail(home: Home) -> str:
+    """What the supervisor said last."""
+    log = home.log(SUPERVISOR)
+    return tail_of(log) if log.exists() else ""
