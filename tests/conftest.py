@@ -1,12 +1,13 @@
 """The real servers of the tests, each started on first use and kept until the session ends."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import pytest
+import pytest_asyncio
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -28,8 +29,19 @@ from infra.settings import (
     RedisSettings,
     StackSettings,
 )
+from tests.collector import Collector, open_collector
+from tests.product import Product, Servers, open_product
+from tests.upstream.server import Upstream, open_upstream
 
 MODEL_THREADS = 2
+MODELS = ("scripted", "vendor/scripted-large", "scripted-tool", "scripted-slow")
+"""What the provider lists whenever the product asks, so that every test may name one of them."""
+QUICK = {
+    "JAN_EDGE_HEARTBEAT": "0.6",
+    "JAN_EDGE_BODY_TIMEOUT": "2",
+    "JAN_KAFKA_SESSION_TIMEOUT_MS": "6000",
+}
+"""Shorter waits than the product's own, so that tests of them end soon."""
 T = TypeVar("T")
 
 
@@ -145,3 +157,44 @@ def run(work: Coroutine[None, None, T]) -> T:
         return loop.run_until_complete(work)
     finally:
         loop.close()
+
+
+@pytest.fixture(scope="session")
+def servers(
+    place: Place,
+    kafka: KafkaSettings,
+    database: DatabaseSettings,
+    valkey: RedisSettings,
+    objects: ObjectSettings,
+) -> Servers:
+    """The servers below the product."""
+    return Servers(place, kafka, database, valkey, objects)
+
+
+@pytest.fixture(scope="session")
+def provider_port(place: Place) -> int:
+    """The port that the product knows its provider by, whoever listens there."""
+    return place.ports.take(0)
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    """Where the product sends its traces."""
+    with open_collector() as collector:
+        yield collector
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def product(servers: Servers, provider_port: int, collector: Collector) -> AsyncIterator[Product]:
+    """One edge and one worker for the whole session: two products would share their consumer groups."""
+    extra = {**QUICK, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    async with open_product(servers, f"http://127.0.0.1:{provider_port}/v1", extra=extra) as product:
+        yield product
+
+
+@pytest.fixture
+async def upstream(provider_port: int) -> AsyncIterator[Upstream]:
+    """The provider, with scripts of this test's own."""
+    async with open_upstream(port=provider_port) as upstream:
+        upstream.listed = list(MODELS)
+        yield upstream

@@ -1,43 +1,57 @@
-"""The product on real servers, with a scripted provider, for clients as they are."""
+"""Clients of the running product: the official SDK in both its forms, and plain HTTP."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
+import aiohttp
 import pytest
-import pytest_asyncio
+from openai import AsyncOpenAI, OpenAI
 
-from infra.embedded.place import Place
-from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, RedisSettings
-from tests.product import Product, Servers, open_product
-from tests.upstream.server import Upstream, open_upstream
-
-
-@pytest.fixture(scope="session")
-def servers(
-    place: Place,
-    kafka: KafkaSettings,
-    database: DatabaseSettings,
-    valkey: RedisSettings,
-    objects: ObjectSettings,
-) -> Servers:
-    """The servers below the product."""
-    return Servers(place, kafka, database, valkey, objects)
-
-
-@pytest.fixture(scope="session")
-def provider_port(place: Place) -> int:
-    """The port that the product knows its provider by, whoever listens there."""
-    return place.ports.take(0)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def product(servers: Servers, provider_port: int) -> AsyncIterator[Product]:
-    """One edge and one worker, for the whole session."""
-    async with open_product(servers, f"http://127.0.0.1:{provider_port}/v1") as product:
-        yield product
+from tests.acceptance.waiting import LIMIT, until
+from tests.product import Product
+from tests.upstream.server import Upstream
 
 
 @pytest.fixture
-async def upstream(provider_port: int) -> AsyncIterator[Upstream]:
-    """The provider, with scripts of this test's own."""
-    async with open_upstream(port=provider_port) as upstream:
-        yield upstream
+async def token(product: Product) -> str:
+    """A guest's access token."""
+    return await product.token()
+
+
+@pytest.fixture
+async def sdk(product: Product, token: str) -> AsyncIterator[AsyncOpenAI]:
+    """The official Python SDK; it does not retry, so that each answer is seen."""
+    async with AsyncOpenAI(
+        base_url=f"{product.url}/v1", api_key=token, max_retries=0, timeout=LIMIT
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def blocking_sdk(product: Product, token: str) -> Iterator[OpenAI]:
+    """The same without asyncio. Call it in a thread: the provider answers on the test's loop."""
+    with OpenAI(base_url=f"{product.url}/v1", api_key=token, max_retries=0, timeout=LIMIT) as client:
+        yield client
+
+
+@pytest.fixture
+async def api(product: Product, token: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """Plain HTTP with the guest's token."""
+    async with aiohttp.ClientSession(
+        product.url,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=aiohttp.ClientTimeout(total=LIMIT),
+    ) as session:
+        yield session
+
+
+@pytest.fixture
+async def models(sdk: AsyncOpenAI, upstream: Upstream) -> list[str]:
+    """The ids that the product offers, once its worker has asked the provider for them."""
+    found: list[str] = []
+
+    async def are_known() -> bool:
+        found[:] = [model.id async for model in sdk.models.list()]
+        return bool(found)
+
+    await until(are_known)
+    return found
