@@ -1,6 +1,7 @@
 """Every failure as an answer in the one error shape, on the hot routes and on FastAPI's alike."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -60,7 +61,7 @@ async def send_error(send: Send, detail: ErrorDetail, request_id: str | None) ->
 
 def invalid_request(error: ValidationError, value: object) -> ApiError:
     """The first thing that is wrong with a request body, told by the path of the field."""
-    return _invalid(error.errors(include_url=False)[0], value)
+    return _invalid(error.errors(include_url=False), value)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -77,8 +78,7 @@ async def _on_api_error(request: Request, error: Exception) -> Response:
 
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  what it is registered for
-    first = error.errors()[0]
-    return _response(request, _invalid(first, error.body).detail)
+    return _response(request, _invalid(error.errors(), error.body).detail)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -99,9 +99,11 @@ def _response(request: Request, detail: ErrorDetail) -> Response:
     return answer
 
 
-def _invalid(first: ErrorDetails | dict[str, Any], value: object) -> ApiError:
+def _invalid(errors: Sequence[ErrorDetails | dict[str, Any]], value: object) -> ApiError:
+    params = [_param(error["loc"], value, is_missing=error["type"] == "missing") for error in errors]
+    at = _deepest(params)
+    first, param = errors[at], params[at]
     kind = str(first["type"])
-    param = _param(first["loc"], value, is_missing=kind == "missing")
     where = param or "The request"
     if kind == "json_invalid":
         return ApiError(ErrorCode.INVALID_JSON, f"The body is not valid JSON: {first['msg']}")
@@ -109,6 +111,17 @@ def _invalid(first: ErrorDetails | dict[str, Any], value: object) -> ApiError:
         return ApiError(ErrorCode.MISSING_PARAMETER, f"{where} is required", param=param)
     code = ErrorCode.INVALID_TYPE if kind.endswith("_type") else ErrorCode.INVALID_VALUE
     return ApiError(code, f"{where}: {first['msg']}", param=param)
+
+
+def _deepest(params: Sequence[str | None]) -> int:
+    """Which error tells most of the first field: of a union's members, the one that went furthest."""
+    field = params[0] or ""
+    inside = [at for at, param in enumerate(params) if param == field or _is_inside(param, field)]
+    return max(inside, key=lambda at: len(params[at] or ""), default=0)
+
+
+def _is_inside(param: str | None, field: str) -> bool:
+    return bool(field and param and param.startswith((f"{field}.", f"{field}[")))
 
 
 def _param(location: tuple[int | str, ...], value: object, *, is_missing: bool) -> str | None:
@@ -124,7 +137,7 @@ def _param(location: tuple[int | str, ...], value: object, *, is_missing: bool) 
         elif is_last_missing or value is None or (isinstance(value, dict) and part in value):
             path += f".{part}" if path else part
         else:
-            break
+            continue
         value = _step(value, part)
     return path or None
 
