@@ -24,13 +24,14 @@ CRASH_WINDOW = 60.0
 
 @dataclass
 class Keeper:
-    """One part's life; `opened` is set as soon as it can be used for the first time."""
+    """One part's life. `prepared` is set when its address is known, `opened` when it can be used."""
 
     part: Part
     place: Place
     pen: StateFile
     inherited: dict[str, str] = field(default_factory=dict)
     """Settings of the parts that were started before."""
+    prepared: asyncio.Future[Server] = field(default_factory=asyncio.Future)
     opened: asyncio.Future[Server] = field(default_factory=asyncio.Future)
     first_delay: float = FIRST_DELAY
     """Seconds before the first of a row of restarts."""
@@ -39,6 +40,7 @@ class Keeper:
     async def run(self) -> None:
         """Until cancelled. Raises StartFailed when it can't be opened, but not when it is given up later."""
         server = await self.prepare()
+        self.prepared.set_result(server)
         child = self.start(server)
         try:
             await self.become_ready(child)

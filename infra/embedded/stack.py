@@ -1,7 +1,7 @@
 """The whole local stack: which servers it has, in which order its parts start, and how they end.
 
-Servers start side by side; then the topics, tables and the bucket are made; then the product starts. The two
-nested task groups give the order of the end: the product is cancelled, and has ended, before the servers are.
+Servers start side by side; topics, tables and the bucket are made as they come up; then the product starts.
+Two nested task groups give the order of the end: the product has ended before the servers are told to.
 """
 
 import asyncio
@@ -87,36 +87,53 @@ async def run_stack(stack: Stack, place: Place, pen: StateFile) -> None:
     for part in (*stack.servers, *stack.product):
         pen.set_part(part.name, phase=Phase.GIVEN if part.given else Phase.WAITING, address=part.given or "")
     async with asyncio.TaskGroup() as servers:
-        environment = await open_parts(servers, stack.servers, place, pen, {})
-        pen.set_stack(lambda state: state.model_copy(update={"environment": environment}))
+        keepers = keep(servers, stack.servers, place, pen, {})
+        environment = await offers_of(keepers)
         if stack.provision is not None:
             await provision(stack.provision, place, pen, environment)
+        await opened(keepers)
+        pen.set_stack(lambda state: state.model_copy(update={"environment": environment}))
         async with asyncio.TaskGroup() as product:
-            environment = await open_parts(product, stack.product, place, pen, environment)
+            keepers = keep(product, stack.product, place, pen, environment)
+            environment |= await offers_of(keepers)
+            await opened(keepers)
             done = {"environment": environment, "phase": Phase.READY, "ready_seconds": pen.seconds()}
             pen.set_stack(lambda state: state.model_copy(update=done))
 
 
-async def open_parts(
+def keep(
     group: asyncio.TaskGroup,
     parts: Iterable[Part],
     place: Place,
     pen: StateFile,
     environment: dict[str, str],
-) -> dict[str, str]:
-    """Start the parts in `group` side by side; the environment with what they offer, once all are ready."""
+) -> list[Keeper]:
+    """Start the parts in `group` side by side, but those that an address replaces."""
     keepers = [Keeper(part, place, pen, environment) for part in parts if part.given is None]
     for keeper in keepers:
         group.create_task(keeper.run())
-    servers = [await keeper.opened for keeper in keepers]
-    offers = [server.offers for server in servers]
-    return environment | {name: value for offer in offers for name, value in offer.items()}
+    return keepers
+
+
+async def offers_of(keepers: list[Keeper]) -> dict[str, str]:
+    """The settings that lead to them, known before they are ready."""
+    servers = [await keeper.prepared for keeper in keepers]
+    return {name: value for server in servers for name, value in server.offers.items()}
+
+
+async def opened(keepers: list[Keeper]) -> None:
+    """Until each of them can be used."""
+    for keeper in keepers:
+        await keeper.opened
 
 
 async def provision(
     command: tuple[str, ...], place: Place, pen: StateFile, environment: dict[str, str]
 ) -> None:
-    """Make the topics, tables and the bucket; StartFailed when that fails."""
+    """Make the topics, tables and the bucket; StartFailed when that fails.
+
+    It waits for the servers by itself, and so starts beside them.
+    """
 
     async def ready() -> bool:
         return True
