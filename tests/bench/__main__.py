@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--only", action="append", default=[], choices=NAMES, help="this scenario; repeatable")
     found.add_argument("--workers", type=int, default=1, help="completion workers of the product")
     found.add_argument("--json", type=Path, default=Path(".bench/results.json"), help="where the record goes")
+    found.add_argument("--patience", type=float, default=5.0, help="seconds that a sample waits for quiet")
     found.add_argument("--check", action="store_true", help="fail on a missed goal or a wrong answer")
     found.add_argument("--target", help="address of a running product")
     found.add_argument("--token", help="a token for it, instead of a guest's")
@@ -93,7 +94,7 @@ def main() -> int:
     asked = parser().parse_args()
     console = Console(width=WIDTH, highlight=False)
     rounds = asked.rounds or (1 if asked.quick else 3)
-    options = Options(rounds=rounds, is_quick=asked.quick, only=asked.only)
+    options = Options(rounds=rounds, is_quick=asked.quick, only=asked.only, patience=asked.patience)
     try:
         results = asyncio.run(_stoppable(bench(asked, options, console)))
     except (ChildError, StackError, TargetError) as error:

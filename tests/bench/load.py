@@ -81,7 +81,7 @@ class Load:
         ]
         pairs = list(zip(readings, ends, strict=True))
         async with asyncio.timeout(self._plan.limit):
-            while not all(reading.tokens or end.done() for reading, end in pairs):  # noqa: ASYNC110  few turns
+            while not all(reading.tokens or end.done() for reading, end in pairs):
                 await asyncio.sleep(FIRST_TOKEN_POLL)
         for reading, end in pairs:
             if end.done():

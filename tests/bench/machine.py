@@ -44,5 +44,4 @@ def description() -> dict[str, str | int]:
         "cpu": model,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "build": " ".join(platform.python_build()),
     }

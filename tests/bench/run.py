@@ -1,6 +1,5 @@
 """One run: every scenario in several rounds, the upstream itself and the product by turns."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,12 +7,9 @@ from dataclasses import dataclass, field
 from tests.bench.child import open_load
 from tests.bench.memory import Memory, measure_memory
 from tests.bench.plan import Line
-from tests.bench.sample import Sample, take_sample
+from tests.bench.sample import Sample, take_sample, wait_for_quiet
 from tests.bench.scenarios import IDLE, WARM_UP, Scenario, chosen
 from tests.bench.target import Target, TargetError
-
-REST_SECONDS = 0.5
-"""Between two samples, so that the first one's commits and events don't fall into the second."""
 
 Say = Callable[[str], None]
 
@@ -26,6 +22,8 @@ class Options:
     is_quick: bool = False
     only: list[str] = field(default_factory=list)
     warm_seconds: float = 3.0
+    patience: float = 0.0
+    """Seconds that a sample may wait for a quiet machine."""
 
     @property
     def has_memory(self) -> bool:
@@ -96,7 +94,7 @@ def _order(sides: Sides, *, is_turned: bool) -> tuple[Target, Target]:
 
 async def _sample(sides: Sides, options: Options, what: tuple[Scenario, Target, int]) -> Sample:
     scenario, target, number = what
-    await asyncio.sleep(REST_SECONDS)
+    await wait_for_quiet(sides.product, sides.upstream_pid, options.patience)
     seconds = scenario.quick_seconds if options.is_quick else scenario.seconds
     return await take_sample(scenario, target, sides.upstream_pid, seconds=seconds, number=number)
 

@@ -1,5 +1,6 @@
 """One measurement: a scenario's load on a target, what it cost each process, how quiet the machine was."""
 
+import asyncio
 import time
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ NOISY_STRANGERS = 0.2
 """CPUs taken by processes that are no part of the measurement."""
 NOISY_CALIBRATION = 1.25
 """Slowness against the run's own median."""
+LOOK_SECONDS = 0.5
+"""Also the rest between two samples, so that one's commits and events don't fall into the next."""
 
 
 class Sample(Line):
@@ -68,6 +71,24 @@ def read_meter(target: Target, upstream_pid: int | None) -> Meter:
     )
 
 
+def strangers_between(before: Meter, after: Meter, others: float = 0.0) -> float:
+    """CPUs that no part of the measurement took; `others` are CPU seconds of parts that no meter reads."""
+    product = sum(increase(before.product, after.product).values())
+    ours = product + after.upstream - before.upstream + after.own - before.own + others
+    return max(0.0, (after.machine.used - before.machine.used - ours) / (after.at - before.at))
+
+
+async def wait_for_quiet(target: Target, upstream_pid: int | None, patience: float) -> None:
+    """Wait until strangers rest, but not longer than `patience` seconds; one look always happens."""
+    until = time.monotonic() + patience
+    while True:
+        before = read_meter(target, upstream_pid)
+        await asyncio.sleep(LOOK_SECONDS)
+        noise = strangers_between(before, read_meter(target, upstream_pid))
+        if noise < NOISY_STRANGERS or time.monotonic() > until:
+            return
+
+
 async def take_sample(
     scenario: Scenario, target: Target, upstream_pid: int | None, *, seconds: float, number: int
 ) -> Sample:
@@ -77,20 +98,16 @@ async def take_sample(
         before = read_meter(target, upstream_pid)
         outcome = await load.run()
         after = read_meter(target, upstream_pid)
-    cpu = increase(before.product, after.product)
-    upstream = after.upstream - before.upstream
     elapsed = after.at - before.at
-    ours = sum(cpu.values()) + upstream + outcome.cpu_seconds + after.own - before.own
-    strangers = (after.machine.used - before.machine.used - ours) / elapsed
     return Sample(
         scenario=scenario.name,
         target=target.name,
         round=number,
         outcome=outcome,
-        cpu=cpu,
-        upstream_cpu=round(upstream, 3),
+        cpu=increase(before.product, after.product),
+        upstream_cpu=round(after.upstream - before.upstream, 3),
         seconds=round(elapsed, 3),
         calibration_ms=round(calibration, 2),
-        strangers=round(max(0.0, strangers), 3),
+        strangers=round(strangers_between(before, after, outcome.cpu_seconds), 3),
         stolen=round((after.machine.stolen - before.machine.stolen) / elapsed, 3),
     )

@@ -93,7 +93,7 @@ async def test_held_streams_are_seen_and_their_end_too(bench_port: int) -> None:
 
     assert held["open_streams"] == 3
     async with asyncio.timeout(5):
-        while (await asyncio.to_thread(upstream.ask, "GET", "/stats"))["open_streams"]:  # noqa: ASYNC110
+        while (await asyncio.to_thread(upstream.ask, "GET", "/stats"))["open_streams"]:
             await asyncio.sleep(0.01)
 
 
