@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 import uvicorn
-import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
@@ -16,12 +15,14 @@ from api_edge.auth.accounts import open_accounts
 from api_edge.auth.bearer import authenticate
 from api_edge.deps import Edge
 from api_edge.llm.catalog import open_catalog
+from api_edge.middleware.malformed import EdgeProtocol
 from api_edge.middleware.surfaces import Surface
 from contracts.envelope import Caller
 from contracts.ids import new_ulid
 from infra.bus.producer import open_producer
 from infra.database import open_database
 from infra.objects import open_objects
+from infra.process import run_process, settle_memory
 from infra.relay.reader import RelayReader, open_reader
 from infra.relay.redis import open_redis, ping
 from infra.settings import EdgeSettings, Settings
@@ -43,6 +44,7 @@ async def serve(settings: Settings) -> None:
     registry = open_registry("edge", version("jan-server"))
     sockets = [_listen(settings.edge.host, port) for port in _ports(settings.edge)]
     async with open_app(settings, registry) as app:
+        settle_memory()
         server = uvicorn.Server(_config(app, settings.edge))
         log.info("edge_serving", extra={"ports": [one.getsockname()[1] for one in sockets]})
         await server.serve(sockets=sockets)
@@ -103,7 +105,7 @@ async def _listening(reader: RelayReader) -> None:
 def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="httptools",
+        http=EdgeProtocol,
         loop="none",
         lifespan="off",
         log_config=None,
@@ -132,4 +134,4 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Settings()))
+    run_process(serve(Settings()))

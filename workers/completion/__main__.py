@@ -2,12 +2,12 @@
 
 import asyncio
 
-import uvloop
 from pydantic import TypeAdapter
 
 from contracts.jobs import CompletionEnvelope
 from contracts.topics import COMPLETION
 from infra.database import open_database
+from infra.process import run_process
 from infra.settings import Settings
 from workers.completion.handler import CompletionWork
 from workers.completion.provider import open_provider
@@ -38,4 +38,4 @@ async def work(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(work(Settings()))
+    run_process(work(Settings()))

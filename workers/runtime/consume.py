@@ -14,6 +14,7 @@ from infra.bus.attempts import AttemptLimits
 from infra.bus.broker import open_broker, serve
 from infra.bus.consumption import ConsumptionLimits
 from infra.bus.parallel import ParallelSubscriber, parallel_subscriber
+from infra.process import settle_memory
 from infra.telemetry.readiness import Check
 from infra.telemetry.serving import serve_metrics
 from workers.runtime.attempt import Work
@@ -63,6 +64,7 @@ class Consumer(Generic[JobT]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
+        settle_memory()
         async with self._probes():
             await serve(self._broker, told)
 
