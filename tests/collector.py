@@ -69,7 +69,7 @@ def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         @override
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the standard library's name
+        def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
     return Handler

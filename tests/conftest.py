@@ -34,7 +34,15 @@ from tests.product import Product, Servers, open_product
 from tests.upstream.server import Upstream, open_upstream
 
 MODEL_THREADS = 2
-MODELS = ("scripted", "vendor/scripted-large", "scripted-tool", "scripted-slow")
+MODELS = (
+    "scripted",
+    "scripted-broken",
+    "scripted-failing",
+    "scripted-limited",
+    "scripted-slow",
+    "scripted-tool",
+    "vendor/scripted-large",
+)
 """What the provider lists whenever the product asks, so that every test may name one of them."""
 QUICK = {
     "JAN_EDGE_HEARTBEAT": "0.6",
