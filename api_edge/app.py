@@ -15,7 +15,7 @@ from api_edge.auth.accounts import Accounts
 from api_edge.auth.bearer import caller_dependency
 from api_edge.auth.routes import auth_router
 from api_edge.deps import Edge
-from api_edge.errors import install_error_handlers
+from api_edge.errors import install_error_handlers, send_error
 from api_edge.llm import chat
 from api_edge.llm.catalog import Catalog
 from api_edge.llm.document import ERRORS, add_chat, tidy
@@ -68,11 +68,19 @@ class HotRoutes:
             scope["route_path"] = scope["path"]
             route = self._routes.get((scope["method"], scope["path"]))
             if route is None:
-                message = f"{scope['method']} is not allowed on {scope['path']}"
-                raise ApiError(ErrorCode.METHOD_NOT_ALLOWED, message)
+                await self._refuse(scope, send)
+                return
             await route(scope, receive, send)
             return
         await self._rest(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        """Tell which methods the path has (RFC 9110 section 15.5.6)."""
+        message = f"{scope['method']} is not allowed on {scope['path']}"
+        detail = ApiError(ErrorCode.METHOD_NOT_ALLOWED, message).detail
+        allowed = ", ".join(sorted(method for method, path in self._routes if path == scope["path"]))
+        more = [(b"allow", allowed.encode())]
+        await send_error(send, detail, scope["state"].get("request_id"), more)
 
 
 def build_api(parts: Parts) -> Api:

@@ -51,10 +51,12 @@ def error_headers(detail: ErrorDetail) -> Headers:
     return headers
 
 
-async def send_error(send: Send, detail: ErrorDetail, request_id: str | None) -> None:
+async def send_error(
+    send: Send, detail: ErrorDetail, request_id: str | None, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     """Answer with an error, where nothing was sent yet."""
     body = error_body(detail, request_id)
-    headers = [*error_headers(detail), (b"content-length", b"%d" % len(body))]
+    headers = [*error_headers(detail), (b"content-length", b"%d" % len(body)), *more]
     await send({"type": "http.response.start", "status": detail.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
