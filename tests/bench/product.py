@@ -1,7 +1,8 @@
-"""The product, started for a run: `jan up` before the scripted upstream, with further workers if asked for.
+"""The product, started for a run before the scripted upstream, with further workers if asked for.
 
-It gets a fresh home of its own, so that runs are alike and a stack for development is left alone; what was
-logged stays there until the next run.
+It is what `jan up --detach` leaves running: the supervisor with the whole stack below it. The stack gets a
+fresh home of its own, so that runs are alike and a stack for development is left alone; what was logged
+stays there until the next run.
 """
 
 import shutil
@@ -36,7 +37,7 @@ async def open_product(upstream: Target, *, workers: int, say: Say) -> AsyncIter
     say(f"the product starts; it logs to {home.logs}")
     async with AsyncExitStack() as stack:
         provider = {"JAN_PROVIDER_URL": f"http://{upstream.host}:{upstream.port}/v1"}
-        up = await stack.enter_async_context(_running(_stack_server(home, provider), home))
+        supervisor = await stack.enter_async_context(_running(_supervisor(home, provider), home))
         state = read_state(home.state)
         assert state is not None
         settings = {**state.environment, **provider}
@@ -44,7 +45,7 @@ async def open_product(upstream: Target, *, workers: int, say: Say) -> AsyncIter
             await stack.enter_async_context(_running(_worker_server(number, settings), home))
             for number in range(2, workers + 1)
         ]
-        pids = tuple(child.pid for child in (up, *more))
+        pids = tuple(child.pid for child in (supervisor, *more))
         yield target_at("product", state.parts["edge"].address, pids=pids, has_login=True)
 
 
@@ -56,14 +57,14 @@ def _fresh_home() -> Home:
     return open_home(HOME, CACHE)
 
 
-def _stack_server(home: Home, provider: Mapping[str, str]) -> Server:
+def _supervisor(home: Home, provider: Mapping[str, str]) -> Server:
     async def ready() -> bool:
         state = read_state(home.state)
         return state is not None and _is_ready(state)
 
     return Server(
-        name="stack",
-        command=(sys.executable, "-m", "infra.cli.main", "up"),
+        name="supervisor",
+        command=(sys.executable, "-m", "infra.embedded.supervise"),
         address="",
         ready=ready,
         environment={

@@ -24,9 +24,9 @@ def print_report(console: Console, results: Results) -> list[Verdict]:
     """Print the tables; the verdicts on the goals."""
     comparisons = compare(results.samples, DIRECT, PRODUCT)
     verdicts = judge(comparisons)
-    if comparisons:
-        for table in (tables.latency_table, tables.speed_table, tables.cpu_table, tables.floor_table):
-            console.print(table(comparisons))
+    for table in (tables.latency_table, tables.speed_table, tables.cpu_table, tables.floor_table):
+        if (made := table(comparisons)).row_count:
+            console.print(made)
     if results.memory is not None:
         console.print(tables.memory_table(results.memory))
         seconds = results.memory.end_seconds

@@ -87,8 +87,9 @@ def cpu_table(comparisons: list[Comparison]) -> Table:
     parts = sorted({part for one in comparisons for part in one.product.cpu_parts})
     for part in parts:
         table.add_row(part, *(_number(one.product.cpu_parts.get(part)) for one in comparisons))
-    table.add_section()
-    table.add_row("all", *(_spread(one.product.cpu) for one in comparisons))
+    if parts:
+        table.add_section()
+        table.add_row("all", *(_spread(one.product.cpu) for one in comparisons))
     return table
 
 
@@ -131,7 +132,7 @@ def goal_table(verdicts: list[Verdict]) -> Table:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", header_style="bold")
+    table = Table(title=title, title_justify="left", header_style="bold", min_width=len(title))
     table.add_column("")
     for column in columns:
         table.add_column(column, justify="right")
