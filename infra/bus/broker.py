@@ -1,7 +1,7 @@
 """The FastStream broker that a worker's subscribers belong to."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 from faststream.kafka import KafkaBroker
 
@@ -27,18 +27,23 @@ def open_broker(settings: KafkaSettings) -> KafkaBroker:
 async def serve(broker: KafkaBroker, until: asyncio.Event) -> None:
     """Run the broker's subscribers until told to stop, then drain them. Raises BusError when one breaks."""
     try:
-        await broker.start()
-        await _first_of(until, [sub for sub in broker.subscribers if isinstance(sub, ParallelSubscriber)])
+        await _unless(until, [broker.start()])
+        if not until.is_set():
+            await _unless(
+                until, [sub.watch() for sub in broker.subscribers if isinstance(sub, ParallelSubscriber)]
+            )
     finally:
         await broker.stop()
 
 
-async def _first_of(until: asyncio.Event, subscribers: Sequence[ParallelSubscriber]) -> None:
-    watches = [asyncio.create_task(subscriber.watch()) for subscriber in subscribers]
-    told = asyncio.create_task(until.wait())
-    done, pending = await asyncio.wait({told, *watches}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
+async def _unless(told: asyncio.Event, works: Sequence[Coroutine[None, None, None]]) -> None:
+    """Until the first of the works ends, with its error, or until told: then they are cancelled."""
+    tasks = [asyncio.create_task(told.wait()), *(asyncio.create_task(work) for work in works)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()

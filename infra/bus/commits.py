@@ -10,7 +10,7 @@ from infra.bus.assignment import Assignment, Partition
 from infra.bus.offsets import METADATA_LIMIT, Mark
 from infra.bus.progress import ConsumerObserver, Counts
 
-COMMIT_LIMIT = 10.0
+COMMIT_LIMIT = 5.0
 """Seconds for one commit. aiokafka itself would try for ever; the next round tries again."""
 
 log = logging.getLogger(__name__)

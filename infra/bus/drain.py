@@ -12,7 +12,7 @@ KEEP_ALIVE = TopicPartition("__keepalive__", 0)
 KEEP_ALIVE_EVERY = 1.0
 CANCEL_LIMIT = 5.0
 """Seconds that cancelled jobs get to clean up."""
-CLOSE_LIMIT = 10.0
+CLOSE_LIMIT = 5.0
 
 log = logging.getLogger(__name__)
 

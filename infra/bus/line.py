@@ -25,6 +25,8 @@ from infra.settings import KafkaSettings
 
 CLOSE_LIMIT = 5.0
 """Seconds to flush and close; an idempotent producer would wait for a lost broker for ever."""
+ABANDON_TRIES = 10
+ABANDON_PAUSE = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -125,14 +127,22 @@ async def _open(settings: KafkaSettings) -> AIOKafkaProducer:
 async def _close(producer: AIOKafkaProducer) -> None:
     stopping = asyncio.create_task(producer.stop())
     _, late = await asyncio.wait({stopping}, timeout=CLOSE_LIMIT)
-    if not late:
-        stopping.result()
-        return
-    log.warning("bus_producer_closed_with_records_unsent")
-    # The driver has no way to give up: fail what waits, so that its own stop comes to an end.
-    producer._message_accumulator.fail_all(KafkaTimeoutError())  # noqa: SLF001
-    _, late = await asyncio.wait({stopping}, timeout=CLOSE_LIMIT)
     if late:
-        stopping.cancel()
+        log.warning("bus_producer_closed_with_records_unsent")
+        await _abandon(producer)
         await asyncio.wait({stopping}, timeout=CLOSE_LIMIT)
-        await producer.client.close()
+    if stopping.done():
+        stopping.result()
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """The driver cannot give up by itself. Once its sender has ended, its own stop comes to an end.
+
+    The sender answers the first cancellation by waiting for its requests, so it takes more than one.
+    """
+    sender = producer._sender.sender_task  # noqa: SLF001
+    for _ in range(ABANDON_TRIES):
+        if sender is None or sender.done():
+            return
+        sender.cancel()
+        await asyncio.wait({sender}, timeout=ABANDON_PAUSE)

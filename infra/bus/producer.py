@@ -21,6 +21,8 @@ from infra.settings import KafkaSettings
 MAX_POSTED = 10_000
 """Posted records without the broker's word; beyond, new ones are dropped and counted."""
 LOSS_LOG_EVERY = 1_000
+FLUSH_LIMIT = 5.0
+"""Seconds that a closing producer waits for posted records."""
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +94,15 @@ class Producer:
         with translated("asking the broker"):
             async with asyncio.timeout(self._limit):
                 await self._jobs.ping()
+
+    async def flush_at_end(self) -> None:
+        """Give what was posted a last chance; the rest is counted as lost."""
+        try:
+            async with asyncio.timeout(FLUSH_LIMIT):
+                await self._settled.wait()
+        except TimeoutError:
+            log.warning("bus_posted_records_unsent", extra={"lost": self._outstanding})
+            self.posted_lost += self._outstanding
 
     async def pump(self) -> None:
         """Carry posted records to the driver, for ever. Run by `open_producer`."""
@@ -173,18 +184,11 @@ async def open_producer(settings: KafkaSettings) -> AsyncIterator[Producer]:
         try:
             yield producer
         finally:
-            await _flush_at_end(producer)
+            await producer.flush_at_end()
             pump.cancel()
             await asyncio.gather(pump, return_exceptions=True)
     finally:
         await asyncio.gather(jobs.close(), events.close())
-
-
-async def _flush_at_end(producer: Producer) -> None:
-    try:
-        await producer.flush()
-    except BusTimeout as error:
-        log.warning("bus_posted_records_unsent", extra={"error": repr(error)})
 
 
 def _name(topic: Topic | str) -> str:

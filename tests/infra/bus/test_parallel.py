@@ -5,8 +5,10 @@ import random
 import time
 
 import pytest
+from pydantic import TypeAdapter
 
 from contracts.ids import new_ulid
+from contracts.topics import HOUR_MS, Topic
 from infra.bus.attempts import AttemptLimits
 from infra.bus.broker import open_broker, serve
 from infra.bus.consumption import ConsumptionLimits
@@ -278,3 +280,34 @@ async def test_a_consumer_that_cannot_bury_its_dead_ends_loudly(
     with pytest.raises(BusError, match="stopped taking records") as caught:
         await serve(broker, asyncio.Event())
     assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+async def test_serving_without_a_broker_is_an_error() -> None:
+    settings = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
+    topic = Topic("jobs.test.v1", "job_id", 1, HOUR_MS, TypeAdapter(dict), "Test jobs")
+    broker = open_broker(settings)
+    parallel_subscriber(broker, topic, settings=settings, group_id="g", on_dead=nobody_dies)(nothing_comes)
+
+    with pytest.raises(BusError):
+        await serve(broker, asyncio.Event())
+
+
+async def test_who_is_told_to_stop_while_joining_stops(quick: KafkaSettings, new_topic: NewTopic) -> None:
+    told = asyncio.Event()
+    told.set()
+    broker = open_broker(quick)
+    topic = await new_topic(1)
+    parallel_subscriber(broker, topic, settings=quick, group_id=new_ulid(), on_dead=nobody_dies)(
+        nothing_comes
+    )
+
+    async with asyncio.timeout(5):
+        await serve(broker, told)
+
+
+async def nobody_dies(record: Record, error: BaseException, attempts: int) -> None:
+    raise AssertionError(record) from error
+
+
+async def nothing_comes(record: Record) -> None:
+    raise AssertionError(record)

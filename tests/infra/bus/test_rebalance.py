@@ -8,6 +8,7 @@ import pytest
 from aiokafka.admin import NewTopic as DriverTopic
 
 from contracts.ids import new_ulid
+from infra.bus import broker as broker_module
 from infra.bus.consumption import ConsumptionLimits
 from infra.bus.producer import Producer
 from infra.bus.record import Record
@@ -128,8 +129,14 @@ async def test_no_record_is_lost_while_workers_come_and_go(
 
 @pytest.mark.kafka
 async def test_records_of_a_topic_made_again_are_run(
-    new_topic: NewTopic, producer: Producer, working: Working, until: Until, quick: KafkaSettings
+    new_topic: NewTopic,
+    producer: Producer,
+    working: Working,
+    until: Until,
+    quick: KafkaSettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(broker_module, "METADATA_MAX_AGE_MS", 500)
     topic, group = await new_topic(1), new_ulid()
     jobs = Jobs()
     jobs.release.set()
