@@ -1,0 +1,55 @@
+"""One example record for each kind of payload, as its writer writes it."""
+
+from datetime import UTC, datetime
+
+from contracts.base import Message
+from contracts.envelope import AuthMethod, Caller, Lane
+from contracts.errors import ApiError, ErrorCode
+from contracts.events import Accepted, Cancelled, Claimed, Event, Failed, Finished, FirstFrame, Usage
+from contracts.jobs import CompletionEnvelope, CompletionJob, ObjectRef
+from contracts.topics import EVENTS, Topic
+
+JOB = "01ARYZ6S41TSV4RRFFQ69G5FAV"
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LATER = datetime(2026, 11, 22, 12, 10, tzinfo=UTC)
+USAGE = Usage(input_tokens=7, output_tokens=5, cached_tokens=3)
+
+
+def envelope(lane: Lane = Lane.DEFAULT, ref: ObjectRef | None = None) -> CompletionEnvelope:
+    """A completion job with its body inline, or behind a claim check."""
+    body = {"model": "smollm2", "messages": [{"role": "user", "content": "Grüße"}], "temperature": 0}
+    return CompletionEnvelope(
+        job_id=JOB,
+        kind="completion",
+        tenant="t1",
+        caller=Caller(user_id="u1", tenant="t1", roles=("guest",), auth_method=AuthMethod.JWT),
+        lane=lane,
+        asked_at=NOON,
+        deadline=LATER,
+        reply_to="edge-1",
+        request_id="req_1",
+        job=CompletionJob(model="smollm2", stream=True, body=None if ref else body, body_ref=ref),
+    )
+
+
+def events() -> list[Event]:
+    """One event of each kind."""
+    error = ApiError(ErrorCode.PROVIDER_ERROR, "The provider failed").detail
+    return [
+        Accepted(
+            job_id=JOB, tenant="t1", at=NOON, kind="completion", lane=Lane.FLEX, user_id="u1", model="smollm2"
+        ),
+        Claimed(job_id=JOB, tenant="t1", at=NOON, attempt=1, worker="w1", asked_at=NOON),
+        FirstFrame(job_id=JOB, tenant="t1", at=NOON, attempt=1),
+        Finished(job_id=JOB, tenant="t1", at=NOON, attempt=1, finish_reason="stop", usage=USAGE),
+        Failed(job_id=JOB, tenant="t1", at=NOON, attempt=2, error=error),
+        Cancelled(job_id=JOB, tenant="t1", at=NOON, attempt=1, usage=USAGE),
+    ]
+
+
+def records_of(topic: Topic) -> list[Message]:
+    """Examples of what a topic carries."""
+    if topic == EVENTS:
+        return list(events())
+    ref = ObjectRef(bucket="jan", key=f"jobs/t1/{JOB}.json", size=300_000)
+    return [envelope(), envelope(ref=ref)]
