@@ -7,7 +7,7 @@
 
     await serve(broker, until=told_to_stop)
 
-FastStream's own subscribers lose, repeat or block such jobs (reference: kafka-notes 1). This one keeps
+FastStream's own subscribers lose, repeat or block such jobs (contracts/decisions/0007). This one keeps
 what FastStream gives (middlewares, AsyncAPI, TestKafkaBroker) and replaces how records are taken and
 committed. It stands on internals of FastStream 0.7.8, so the version is pinned, and tests hold it to the
 behaviour.
@@ -187,7 +187,7 @@ def parallel_subscriber(
 
 
 def _consumer_arguments(settings: KafkaSettings) -> dict[str, Any]:
-    """The driver's arguments, as kafka-notes 3 measured them."""
+    """The driver's arguments. One assignor only: with more, aiokafka joins once for each."""
     return {
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
