@@ -75,11 +75,11 @@ def swagger_router() -> APIRouter:
 
     @router.get("/initializer.js")
     async def initializer() -> Response:
-        return _file(INITIALIZER.encode(), "text/javascript")
+        return _file(INITIALIZER.encode(), "text/javascript", "no-cache")
 
     @router.get("/{name}")
     def asset(name: str) -> Response:
-        return _file(_read(distribution, name), ASSETS[name])
+        return _file(_read(distribution, name), ASSETS[name], CACHED)
 
     return router
 
@@ -90,7 +90,6 @@ def _read(distribution: Traversable, name: str) -> bytes:
     return distribution.joinpath(name).read_bytes()
 
 
-def _file(content: bytes, media_type: str) -> Response:
-    return Response(
-        content, media_type=media_type, headers={"Cache-Control": CACHED, "X-Content-Type-Options": "nosniff"}
-    )
+def _file(content: bytes, media_type: str, caching: str) -> Response:
+    headers = {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type=media_type, headers=headers)

@@ -8,17 +8,22 @@ import re
 from functools import lru_cache
 
 HIDDEN = "[redacted]"
-_MARKERS = ("earer ", "sk_", "sk-", "eyJ", "://", "input_value=", "X-Amz-", "assword", "ASSWORD", "_token")
+_MARKERS = (
+    *("earer ", "asic ", "sk_", "sk-", "eyJ", "://", "input_value=", "X-Amz-"),
+    *("assword", "ASSWORD", "ecret", "SECRET", "_token=", "_token:", "_token'", '_token"', "_token\\"),
+)
+_NAMES = r"(?:password|secret(?:_key)?|secret_access_key|(?:access|refresh|id)_token)"
 _PATTERNS = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"(?i)\b(bearer\s+)[\w.~+/=-]+", rf"\1{HIDDEN}"),
+        (r"\b([Bb]asic\s+)[\w+/]{8,}={0,2}", rf"\1{HIDDEN}"),
         (r"\bsk[-_][\w-]{6,}", HIDDEN),
         (r"\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)*", HIDDEN),
         (r"(://[^\s:/@]*):[^\s@/]+@", rf"\1:{HIDDEN}@"),
-        (r"(?s)input_value=.*?(?=, input_type=|\]|$)", f"input_value={HIDDEN}"),
+        (r"(?s)input_value=(?:.*?(?=, input_type=)|.*)", f"input_value={HIDDEN}"),
         (r"(X-Amz-(?:Signature|Credential|Security-Token)=)[^&\s\"']+", rf"\1{HIDDEN}"),
-        (r"(?i)((?:password|(?:access|refresh|id)_token)[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}]+", rf"\1{HIDDEN}"),
+        (rf"(?i)({_NAMES}[\"']?\s*[=:]\s*[\"']?)[^\s\"'&,}})]+", rf"\1{HIDDEN}"),
     )
 )
 _SECRET_WORDS = ("authorization", "password", "secret", "cookie", "api_key", "apikey", "token", "credential")
