@@ -19,6 +19,10 @@ from workers.runtime.attempt import Attempt, Ending
 
 CompletionAttempt = Attempt[CompletionJob]
 
+MAX_UNSEEN = 16
+"""Chunks that are held back because they show nothing, such as the role: until a token follows, a worker that
+dies can be replaced unseen, and a failure is a plain error."""
+
 log = logging.getLogger(__name__)
 
 
@@ -102,6 +106,7 @@ class CompletionWork:
         loop = asyncio.get_running_loop()
         began = loop.time()
         was_visible = False
+        unseen: list[bytes] = []
         try:
             async with self._provider.stream(
                 sent, deadline=attempt.deadline, traceparent=traceparent
@@ -110,12 +115,15 @@ class CompletionWork:
                     for data in batch:
                         payload = stream.feed(data)
                         if payload is not None:
-                            attempt.send(FrameKind.CHUNK, payload)
+                            unseen.append(payload)
+                            if stream.visible or len(unseen) > MAX_UNSEEN:
+                                _send_all(attempt, unseen)
                     if stream.visible and not was_visible:
                         was_visible = True
                         self._metrics.first_token(attempt.envelope.job.model, loop.time() - began)
                     await attempt.room()
             outcome = stream.close()
+            _send_all(attempt, unseen)
         finally:
             attempt.usage = stream.usage
         attempt.send(FrameKind.END)
@@ -150,3 +158,9 @@ class CompletionWork:
                 }
             )
             self._metrics.tokens(job.model, usage.input_tokens, usage.output_tokens)
+
+
+def _send_all(attempt: CompletionAttempt, payloads: list[bytes]) -> None:
+    for payload in payloads:
+        attempt.send(FrameKind.CHUNK, payload)
+    payloads.clear()
