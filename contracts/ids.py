@@ -8,6 +8,8 @@ import time
 JOB_ID_LENGTH = 26
 CHAT_PREFIX = "chatcmpl-"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
@@ -71,8 +73,4 @@ def born_at(ulid: str) -> float:
 
 
 def _encode(value: int) -> str:
-    letters = []
-    for _ in range(JOB_ID_LENGTH):
-        letters.append(_ALPHABET[value & 31])
-        value >>= 5
-    return "".join(reversed(letters))
+    return "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])

@@ -20,6 +20,7 @@ from aiokafka.errors import (
 
 from infra.bus.client import address_of
 from infra.bus.errors import BusUnavailable, translated
+from infra.bus.partitioner import partition_of
 from infra.bus.record import encode_headers
 from infra.settings import KafkaSettings
 
@@ -113,6 +114,7 @@ async def _open(settings: KafkaSettings) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=settings.flavor == "kafka",
         linger_ms=0,
+        partitioner=partition_of,
     )
     try:
         with translated("connecting a producer"):

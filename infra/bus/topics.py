@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
@@ -38,7 +38,7 @@ async def create_topics(settings: KafkaSettings, topics: Sequence[Topic]) -> Top
     """
     with translated("creating topics"):
         async with asyncio.timeout(settings.request_timeout_ms / 1000):
-            return await patiently(lambda: _create(settings, topics))
+            return await patiently(lambda: _create(settings, [_capped(settings, topic) for topic in topics]))
 
 
 @asynccontextmanager
@@ -53,6 +53,11 @@ async def open_admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClie
         yield admin
     finally:
         await admin.close()
+
+
+def _capped(settings: KafkaSettings, topic: Topic) -> Topic:
+    limit = settings.max_partitions
+    return topic if limit is None or topic.partitions <= limit else replace(topic, partitions=limit)
 
 
 async def _create(settings: KafkaSettings, topics: Sequence[Topic]) -> TopicChanges:

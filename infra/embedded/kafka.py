@@ -9,6 +9,7 @@ import base64
 import contextlib
 import logging
 import shutil
+import signal
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,10 @@ class Archive:
             shutil.move(self.draft, self.shared)
 
 
+PARTITIONS = 3
+"""Most of a topic: a desk has few workers, and each fetch names every partition."""
+
+
 async def kafka_server(place: Place, report: Report) -> Server:
     """Kafka on loopback; its jars are fetched first. JarsMissing or JavaMissing when it can't be had."""
     java = await find_java()
@@ -121,7 +126,12 @@ async def kafka_server(place: Place, report: Report) -> Server:
         command=command,
         address=f"{HOST}:{port}",
         ready=ready,
-        offers={"JAN_KAFKA_BOOTSTRAP": f"{HOST}:{port}", "JAN_KAFKA_FLAVOR": "kafka"},
+        offers={
+            "JAN_KAFKA_BOOTSTRAP": f"{HOST}:{port}",
+            "JAN_KAFKA_FLAVOR": "kafka",
+            "JAN_KAFKA_MAX_PARTITIONS": str(PARTITIONS),
+        },
+        orphan_signal=signal.SIGKILL,
         stop_limit=STOP_LIMIT,
         after_stop=archive.keep,
         note=f"Apache Kafka {kafka_version()} on Java {java.major}",

@@ -1,5 +1,7 @@
 """A worker's hold on a job: the attempt number that every write of it carries."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
@@ -9,6 +11,9 @@ from contracts.frames import is_terminal
 from infra.relay.keys import claim_key, log_key
 from infra.relay.redis import RelayDown
 from infra.relay.scripts import CLAIM
+
+MOST_AT_ONCE = 256
+"""Claims of one call."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +28,52 @@ class Claim:
 
 
 class Claims:
-    """Hands out attempts; taking one makes every earlier attempt stale."""
+    """Hands out attempts; taking one makes every earlier attempt stale.
+
+    Claims gather while one call is in flight, so that load makes calls larger and not more.
+    """
 
     def __init__(self, client: Redis, worker: str, retention: int) -> None:
         self._claim = client.register_script(CLAIM)
         self._worker = worker
         self._retention = retention
+        self._waiting: dict[str, list[asyncio.Future[Claim]]] = {}
+        self._task: asyncio.Task[None] | None = None
 
     async def take(self, job_id: str) -> Claim:
         """Begin an attempt at a job. Raises RelayDown."""
+        loop = asyncio.get_running_loop()
+        claimed: asyncio.Future[Claim] = loop.create_future()
+        self._waiting.setdefault(job_id, []).append(claimed)
+        if self._task is None:
+            self._task = loop.create_task(self._take_all(), name="claims")
+        return await claimed
+
+    async def _take_all(self) -> None:
         try:
-            attempt, frames, last = await self._claim(
-                keys=[claim_key(job_id), log_key(job_id)], args=[self._worker, self._retention]
+            while self._waiting:
+                await self._take_waiting()
+        finally:
+            self._task = None
+
+    async def _take_waiting(self) -> None:
+        """One attempt for each job that is waited for; of two waiters for one job, the second comes next."""
+        taken = {job_id: waiters.pop(0) for job_id, waiters in list(self._waiting.items())[:MOST_AT_ONCE]}
+        self._waiting = {job_id: waiters for job_id, waiters in self._waiting.items() if waiters}
+        try:
+            answers = await self._claim(
+                keys=[key for job_id in taken for key in (claim_key(job_id), log_key(job_id))],
+                args=[self._worker, self._retention],
             )
         except RedisError as error:
-            raise RelayDown(str(error)) from error
-        return Claim(attempt=attempt, frames=frames, is_over=last is not None and is_terminal(last))
+            _settle(taken.values(), RelayDown(str(error)))
+            return
+        for waiter, (attempt, frames, last) in zip(taken.values(), answers, strict=True):
+            if not waiter.done():
+                waiter.set_result(Claim(attempt, frames, is_over=bool(last) and is_terminal(last)))
+
+
+def _settle(waiters: Iterable[asyncio.Future[Claim]], failure: RelayDown) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_exception(failure)

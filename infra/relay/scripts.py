@@ -38,9 +38,15 @@ return answers
 """
 
 CLAIM = """
--- KEYS: claim, log. ARGV: worker, seconds to keep. Answers the attempt, the log's length and its last frame.
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-redis.call('HSET', KEYS[1], 'worker', ARGV[1])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return {attempt, redis.call('LLEN', KEYS[2]), redis.call('LINDEX', KEYS[2], -1)}
+-- KEYS: claim, log for each job. ARGV: worker, seconds to keep. Answers for each job: attempt, length of its
+-- log, last frame.
+local answers = {}
+for i = 1, #KEYS, 2 do
+  local attempt = redis.call('HINCRBY', KEYS[i], 'attempt', 1)
+  redis.call('HSET', KEYS[i], 'worker', ARGV[1])
+  redis.call('EXPIRE', KEYS[i], ARGV[2])
+  local length = redis.call('LLEN', KEYS[i + 1])
+  answers[#answers + 1] = {attempt, length, length > 0 and redis.call('LINDEX', KEYS[i + 1], -1) or ''}
+end
+return answers
 """
