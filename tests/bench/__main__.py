@@ -25,7 +25,7 @@ To measure a product that runs already, start it with JAN_PROVIDER_URL=http://12
 where this command then starts the upstream, and give --target and --pids. The whole of a product's process
 tree counts, so its root processes are enough.
 """
-WIDTH = 150
+WIDTH = 170
 FAILED = 1
 INTERRUPTED = 130
 

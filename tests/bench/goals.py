@@ -41,10 +41,16 @@ def _errors(comparison: Comparison) -> float | None:
     return comparison.product.errors
 
 
+def _slowness(comparison: Comparison) -> float | None:
+    pace = comparison.product.pace
+    return 100 * (1 - pace.median) if pace else None
+
+
 GOALS = (
     Goal("Added time to first token, p50, 1 stream", "ttft-1", 5.0, "ms", _added_p50),
     Goal("Added time to first token, p50, 50 streams", "ttft-50", 15.0, "ms", _added_p50),
     Goal("200 streams of 100 tokens a second", "ttft-200", 0.0, "errors", _errors),
+    Goal("The same, how far behind its upstream a stream ends", "ttft-200", 10.0, "%", _slowness),
     Goal("CPU for 1,000 requests, concurrency 16", "rps-16", 1.0, "s", _cpu),
     Goal("CPU for 1,000 requests, concurrency 128", "rps-128", 1.0, "s", _cpu),
     Goal("CPU for 100,000 paced tokens, 50 streams", "ttft-50", 12.0, "s", _cpu),
