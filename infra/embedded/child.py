@@ -19,8 +19,9 @@ LEASH = Path(__file__).with_name("leash.py")
 NO_USER = "-"
 POLL = 0.025
 """Seconds between two looks at a starting or ending child."""
-TAIL_BYTES = 4_096
-TAIL_LINES = 15
+LOG_BYTES = 8_192
+HEAD_LINES = 4
+TAIL_LINES = 12
 KILL_LIMIT = 5.0
 """Seconds in which the kernel ends a process after SIGKILL; only one stuck in a device takes longer."""
 
@@ -47,8 +48,9 @@ class Child:
         return self.process.poll() is not None
 
     def tail(self) -> str:
-        """The last lines that it wrote in this run."""
-        return tail_of(self.log, self.log_start)
+        """What it wrote in this run: the last lines, and the first, as a crash may print its reason first."""
+        first, last = first_lines(self.log, self.log_start), last_lines(self.log, self.log_start)
+        return "\n".join(last if last[:HEAD_LINES] == first else [*first, "...", *last])
 
 
 def start_child(server: Server, home: Home, extra: dict[str, str] | None = None) -> Child:
@@ -135,8 +137,19 @@ def kill_group(pid: int) -> None:
 
 def tail_of(log: Path, start: int = 0) -> str:
     """The last lines of a log, none from before `start`."""
+    return "\n".join(last_lines(log, start))
+
+
+def last_lines(log: Path, start: int) -> list[str]:
+    """The last lines of a log, none from before `start`."""
     with log.open("rb") as lines:
         end = lines.seek(0, os.SEEK_END)
-        lines.seek(max(start, end - TAIL_BYTES))
-        text = lines.read().decode(errors="replace")
-    return "\n".join(text.splitlines()[-TAIL_LINES:])
+        lines.seek(max(start, end - LOG_BYTES))
+        return lines.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+
+
+def first_lines(log: Path, start: int) -> list[str]:
+    """The first lines from `start` on."""
+    with log.open("rb") as lines:
+        lines.seek(start)
+        return lines.read(LOG_BYTES).decode(errors="replace").splitlines()[:HEAD_LINES]

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 
 from infra.embedded.check import answers_ok
@@ -12,6 +13,8 @@ from infra.embedded.server import Server, StackError
 
 USUAL_PORT = 8333
 ACCESS_KEY = "jan"
+LONGEST_FOLDER = 80
+"""Characters: the name of a Unix socket has little more than a hundred."""
 ACTIONS = ["Admin", "Read", "Write", "List", "Tagging"]
 INNER_PORTS = {
     "master.port": 9333,
@@ -40,7 +43,7 @@ async def seaweedfs_server(place: Place) -> Server:
     keys = folder / "s3.json"
     write_private(keys, json.dumps({"identities": [identity(secret)]}))
     options = {"dir": str(folder), "ip": HOST, "ip.bind": HOST, "s3.port": str(port), "s3.config": str(keys)}
-    options |= inner_ports(place.ports) | SWITCHES
+    options |= inner_ports(place.ports) | inner_sockets(folder) | SWITCHES
 
     async def ready() -> bool:
         return await answers_ok(port, "/healthz")
@@ -67,6 +70,12 @@ def identity(secret: str) -> dict[str, object]:
 def inner_ports(ports: Ports) -> dict[str, str]:
     """Where its parts talk to each other."""
     return {name: str(ports.take(usual)) for name, usual in INNER_PORTS.items()}
+
+
+def inner_sockets(folder: Path) -> dict[str, str]:
+    """Here, as by default they are in /tmp, where another user's with the same port would be in the way."""
+    where = folder if len(str(folder)) < LONGEST_FOLDER else Path(tempfile.mkdtemp(prefix="jan-"))
+    return {"s3.localSocket": str(where / "s3.sock"), "filer.localSocket": str(where / "filer.sock")}
 
 
 def find_binary() -> Path:

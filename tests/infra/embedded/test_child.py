@@ -112,3 +112,14 @@ async def test_root_runs_a_child_as_another_user_who_passes_closed_folders(home:
     await run_to_end(server, home)
 
     assert (home.root / "other.flag").read_text() == str(pwd.getpwnam("nobody").pw_uid)
+
+
+async def test_of_a_long_log_the_first_lines_are_shown_too(home: Home) -> None:
+    code = "print('the reason'); [print('trace', number) for number in range(100)]; raise SystemExit(1)"
+    child = start_child(program(home, "broken", code), home)
+
+    with pytest.raises(StartFailed) as failure:
+        await await_ready(child)
+
+    assert failure.value.tail.startswith("the reason")
+    assert failure.value.tail.endswith("trace 99")
