@@ -4,25 +4,28 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from aiokafka.partitioner import DefaultPartitioner
-
 from contracts.envelope import Caller, Lane
 from contracts.frames import is_terminal
 from contracts.ids import new_ulid
 from contracts.jobs import CompletionEnvelope, CompletionJob
 from contracts.topics import COMPLETION
+from infra.bus.partitioner import partition_of
 from infra.bus.producer import Producer
+from infra.bus.tail import open_reader
 from infra.relay.log import LogReader
+from infra.settings import KafkaSettings
 from tests.acceptance.asking import HELLO, STREAM
 
 TOPIC = COMPLETION[Lane.DEFAULT]
-PARTITIONS = list(range(TOPIC.partitions))
-_partition_of = DefaultPartitioner()
+PARTITION = 1
+"""Where the jobs of `job_ids` go; there are always more than one."""
 
 
-def job_ids(count: int, partition: int) -> list[str]:
+async def job_ids(kafka: KafkaSettings, count: int) -> list[str]:
     """Ids whose records go to one partition."""
-    return list(islice(_ids_of(partition), count))
+    async with open_reader(kafka, TOPIC.name) as reader:
+        partitions = sorted(reader.partitions_for_topic(TOPIC.name) or ())
+    return list(islice(_ids(partitions), count))
 
 
 async def produce(producer: Producer, job_id: str, *, stream: bool = False) -> None:
@@ -50,8 +53,8 @@ async def are_over(logs: LogReader, ids: list[str]) -> bool:
     return all(is_terminal(frames[-1]) for frames in lasts)
 
 
-def _ids_of(partition: int) -> Iterator[str]:
+def _ids(partitions: list[int]) -> Iterator[str]:
     while True:
         job_id = new_ulid()
-        if _partition_of(job_id.encode(), PARTITIONS, PARTITIONS) == partition:
+        if partition_of(job_id.encode(), partitions, partitions) == PARTITION:
             yield job_id

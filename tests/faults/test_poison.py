@@ -11,12 +11,10 @@ from infra.relay.log import LogReader
 from infra.settings import KafkaSettings
 from tests.acceptance.exposition import worker_metrics
 from tests.acceptance.waiting import until
-from tests.faults.jobs import TOPIC, are_over, job_ids, produce
+from tests.faults.jobs import PARTITION, TOPIC, are_over, job_ids, produce
 from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
-
-PARTITION = 3
 
 
 @pytest.mark.parametrize(
@@ -33,7 +31,7 @@ async def test_poison_is_put_aside_with_its_reason_and_the_jobs_behind_it_run(
     value: bytes,
 ) -> None:
     upstream.always(Script(tokens=1))
-    poison, *behind = job_ids(6, PARTITION)
+    poison, *behind = await job_ids(kafka, 6)
     headers = {"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01", "mark": new_ulid()}
     buried = (await worker_metrics(product)).value("jan_dead_letters_total", topic=TOPIC.name)
 

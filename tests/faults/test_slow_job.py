@@ -8,19 +8,18 @@ from infra.bus.tail import read_topic
 from infra.relay.log import LogReader
 from infra.settings import KafkaSettings
 from tests.acceptance.waiting import until
-from tests.faults.jobs import TOPIC, are_over, job_ids, produce
+from tests.faults.jobs import PARTITION, TOPIC, are_over, job_ids, produce
 from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
 
-PARTITION = 5
 FAST = 200
 
 
 async def test_a_slow_job_does_not_delay_200_fast_ones_behind_it_in_its_partition(
     product: Product, upstream: Upstream, producer: Producer, logs: LogReader, kafka: KafkaSettings
 ) -> None:
-    slow, *fast = job_ids(1 + FAST, PARTITION)
+    slow, *fast = await job_ids(kafka, 1 + FAST)
     upstream.next(Script(tokens=1, hold=-1))
     upstream.always(Script(tokens=1))
 

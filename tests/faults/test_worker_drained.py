@@ -49,7 +49,7 @@ async def test_a_drained_worker_ends_its_streams_and_hands_back_what_lasts_too_l
 @pytest.mark.kafka
 @pytest.mark.xfail(
     strict=True,
-    reason="claims have no lease: a worker that is given a partition takes the running jobs of its live owner",
+    reason="claims have no lease: a worker that is given a partition takes over what its live owner runs",
 )
 async def test_a_worker_that_joins_disturbs_no_running_stream(
     hurt: Product, api: aiohttp.ClientSession, upstream: Upstream
