@@ -4,13 +4,10 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from contracts.frames import is_terminal
 from infra.relay.keys import claim_key, log_key
+from infra.relay.line import CLAIM_SCRIPT, ScriptLine
 from infra.relay.redis import RelayDown
-from infra.relay.scripts import CLAIM
 
 MOST_AT_ONCE = 256
 """Claims of one call."""
@@ -33,8 +30,8 @@ class Claims:
     Claims gather while one call is in flight, so that load makes calls larger and not more.
     """
 
-    def __init__(self, client: Redis, worker: str, retention: int) -> None:
-        self._claim = client.register_script(CLAIM)
+    def __init__(self, line: ScriptLine, worker: str, retention: int) -> None:
+        self._line = line
         self._worker = worker
         self._retention = retention
         self._waiting: dict[str, list[asyncio.Future[Claim]]] = {}
@@ -61,19 +58,20 @@ class Claims:
         taken = {job_id: waiters.pop(0) for job_id, waiters in list(self._waiting.items())[:MOST_AT_ONCE]}
         self._waiting = {job_id: waiters for job_id, waiters in self._waiting.items() if waiters}
         try:
-            answers = await self._claim(
-                keys=[key for job_id in taken for key in (claim_key(job_id), log_key(job_id))],
-                args=[self._worker, self._retention],
+            answers = await self._line.call(
+                CLAIM_SCRIPT,
+                [key for job_id in taken for key in (claim_key(job_id), log_key(job_id))],
+                [self._worker, self._retention],
             )
-        except RedisError as error:
-            _settle(taken.values(), RelayDown(str(error)))
+        except RelayDown as failure:
+            _fail(taken.values(), failure)
             return
         for waiter, (attempt, frames, last) in zip(taken.values(), answers, strict=True):
             if not waiter.done():
                 waiter.set_result(Claim(attempt, frames, is_over=bool(last) and is_terminal(last)))
 
 
-def _settle(waiters: Iterable[asyncio.Future[Claim]], failure: RelayDown) -> None:
+def _fail(waiters: Iterable[asyncio.Future[Claim]], failure: RelayDown) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_exception(failure)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -12,6 +12,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from infra.settings import RedisSettings
 
+HEALTH_CHECK_SECONDS = 30
 RETRIES = 2
 """Quick repeats of one command inside the client; longer patience belongs to the caller."""
 
@@ -19,23 +20,32 @@ RETRIES = 2
 @asynccontextmanager
 async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
     """A pooled client. It connects at its first command, so that a late Redis delays nobody's start."""
+    async with open_pool(settings) as pool:
+        client = Redis(connection_pool=pool)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+
+@asynccontextmanager
+async def open_pool(settings: RedisSettings, *, patient: bool = False) -> AsyncIterator[ConnectionPool]:
+    """Connections. `patient` ones have no limit of their own on an answer: who uses them has one."""
     pool = BlockingConnectionPool.from_url(
         settings.url.get_secret_value(),
         max_connections=settings.max_connections,
         timeout=settings.timeout,
-        socket_timeout=settings.timeout,
+        socket_timeout=None if patient else settings.timeout,
         socket_connect_timeout=settings.timeout,
         socket_keepalive=True,
-        health_check_interval=30,
+        health_check_interval=0 if patient else HEALTH_CHECK_SECONDS,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), RETRIES),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
         protocol=2,
     )
-    client = Redis(connection_pool=pool)
     try:
-        yield client
+        yield pool
     finally:
-        await client.aclose()
         await pool.disconnect()
 
 

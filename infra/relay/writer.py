@@ -7,13 +7,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
-
 from infra.relay.keys import claim_key, log_key
+from infra.relay.line import APPEND_SCRIPT, ScriptLine
 from infra.relay.redis import RelayDown
-from infra.relay.scripts import APPEND
 from infra.settings import RelaySettings
 
 STALE, LOST = -1, -2
@@ -117,11 +113,9 @@ class JobLog:
 class Wire:
     """All logs whose frames go to one edge, and the one write that is in flight for them."""
 
-    def __init__(
-        self, channel: str, append: AsyncScript, settings: RelaySettings, stats: WriterStats
-    ) -> None:
+    def __init__(self, channel: str, line: ScriptLine, settings: RelaySettings, stats: WriterStats) -> None:
         self._channel = channel
-        self._append = append
+        self._line = line
         self._settings = settings
         self._stats = stats
         self._waiting: OrderedDict[str, JobLog] = OrderedDict()
@@ -191,10 +185,10 @@ class Wire:
         until = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
         while True:
             try:
-                answers: list[int] = await self._append(keys=keys, args=args)
-            except RedisError as error:
+                answers: list[int] = await self._line.call(APPEND_SCRIPT, keys, args)
+            except RelayDown as error:
                 if asyncio.get_running_loop().time() > until:
-                    raise RelayDown(str(error)) from error
+                    raise
                 log.warning("relay_write_failed", extra={"channel": self._channel, "error": str(error)})
                 await asyncio.sleep(RETRY_SECONDS)
             else:
@@ -204,8 +198,8 @@ class Wire:
 class RelayWriter:
     """Opens logs for attempts, and keeps one wire for each edge that is waited at."""
 
-    def __init__(self, client: Redis, settings: RelaySettings, stats: WriterStats) -> None:
-        self._append = client.register_script(APPEND)
+    def __init__(self, line: ScriptLine, settings: RelaySettings, stats: WriterStats) -> None:
+        self._line = line
         self._settings = settings
         self._stats = stats
         self._wires: dict[str, Wire] = {}
@@ -218,7 +212,7 @@ class RelayWriter:
         channel = reply_to or ""
         wire = self._wires.get(channel)
         if wire is None:
-            wire = self._wires[channel] = Wire(channel, self._append, self._settings, self._stats)
+            wire = self._wires[channel] = Wire(channel, self._line, self._settings, self._stats)
         wire.jobs += 1
         try:
             yield JobLog(wire, job_id, attempt, first_seq, self._settings.pending_bytes)

@@ -9,10 +9,6 @@ from contracts.events import Usage
 from contracts.frames import FrameKind, frame
 from infra.telemetry.spans import Span
 
-OUTPUT = frozenset({FrameKind.CHUNK, FrameKind.RESULT})
-"""Frames that hold some of the answer."""
-
-
 class JobLog(Protocol):
     """One attempt's hand on a job's log."""
 
@@ -67,7 +63,7 @@ class Attempt(Generic[JobT]):
     def send(self, kind: FrameKind, payload: bytes = b"") -> None:
         """Append a frame. Raises StaleAttempt, LogLost or RelayDown when an earlier one was refused."""
         self._log.append(frame(kind, self.number, payload))
-        if self._on_first is not None and kind in OUTPUT:
+        if self._on_first is not None and kind is FrameKind.CHUNK:
             self._on_first()
             self._on_first = None
 

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from infra.bus.producer import Producer, open_producer
 from infra.objects import ObjectStore, open_objects
 from infra.relay.claims import Claims
+from infra.relay.line import open_line
 from infra.relay.redis import open_redis, ping
 from infra.relay.writer import RelayWriter
 from infra.settings import Settings
@@ -49,6 +50,7 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
     async with (
         open_tracing(settings.telemetry, service) as tracing,
         open_redis(settings.redis) as redis,
+        open_line(settings.redis) as line,
         open_objects(settings.objects) as objects,
         open_producer(settings.kafka) as producer,
     ):
@@ -56,8 +58,8 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
             settings=settings,
             name=name,
             producer=producer,
-            claims=Claims(redis, name, settings.relay.retention),
-            writer=RelayWriter(redis, settings.relay, metrics),
+            claims=Claims(line, name, settings.relay.retention),
+            writer=RelayWriter(line, settings.relay, metrics),
             objects=objects,
             metrics=metrics,
             registry=registry,

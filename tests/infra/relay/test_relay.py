@@ -11,8 +11,9 @@ from contracts.ids import new_ulid
 from infra.relay.claims import Claims
 from infra.relay.follower import Follower
 from infra.relay.keys import log_key
+from infra.relay.line import ScriptLine, open_line
 from infra.relay.reader import RelayReader, open_reader
-from infra.relay.redis import open_redis
+from infra.relay.redis import RelayDown, open_redis
 from infra.relay.writer import LogLost, RelayWriter, StaleAttempt
 from infra.settings import RedisSettings, RelaySettings
 
@@ -56,8 +57,14 @@ async def reader(client: Redis, counts: Counts) -> AsyncIterator[RelayReader]:
 
 
 @pytest.fixture
-def writer(client: Redis, counts: Counts) -> RelayWriter:
-    return RelayWriter(client, RelaySettings(), counts)
+async def line(valkey: RedisSettings) -> AsyncIterator[ScriptLine]:
+    async with open_line(valkey) as line:
+        yield line
+
+
+@pytest.fixture
+def writer(line: ScriptLine, counts: Counts) -> RelayWriter:
+    return RelayWriter(line, RelaySettings(), counts)
 
 
 def chunks(count: int, attempt: int = 1) -> list[bytes]:
@@ -106,10 +113,10 @@ async def test_many_jobs_share_a_wire_without_mixing(reader: RelayReader, writer
 
 
 async def test_a_stale_attempt_is_refused_and_its_frames_are_not_seen(
-    reader: RelayReader, writer: RelayWriter, client: Redis, counts: Counts
+    reader: RelayReader, writer: RelayWriter, line: ScriptLine, counts: Counts
 ) -> None:
     job_id = new_ulid()
-    claims = Claims(client, "worker", 60)
+    claims = Claims(line, "worker", 60)
     first = await claims.take(job_id)
     second = await claims.take(job_id)
 
@@ -156,9 +163,9 @@ async def test_a_log_that_lost_its_beginning_takes_no_more_frames(writer: RelayW
     assert await client.exists(log_key(job_id)) == 0
 
 
-async def test_a_claim_tells_what_earlier_attempts_left(writer: RelayWriter, client: Redis) -> None:
+async def test_a_claim_tells_what_earlier_attempts_left(writer: RelayWriter, line: ScriptLine) -> None:
     job_id = new_ulid()
-    claims = Claims(client, "worker", 60)
+    claims = Claims(line, "worker", 60)
 
     fresh = await claims.take(job_id)
     async with writer.open(job_id, fresh.attempt, None) as log:
@@ -209,8 +216,8 @@ async def test_a_lost_tail_is_found_without_a_further_frame(
     assert counts.filled == 1
 
 
-async def test_a_writer_far_ahead_of_redis_is_held_back(client: Redis, counts: Counts) -> None:
-    writer = RelayWriter(client, RelaySettings(pending_bytes=1_000), counts)
+async def test_a_writer_far_ahead_of_redis_is_held_back(line: ScriptLine, counts: Counts) -> None:
+    writer = RelayWriter(line, RelaySettings(pending_bytes=1_000), counts)
 
     async with writer.open(new_ulid(), 1, None) as log:
         for _ in range(20):
@@ -227,3 +234,36 @@ async def test_a_follower_that_leaves_is_forgotten(reader: RelayReader) -> None:
         assert len(reader._followers) == 1
 
     assert not reader._followers
+
+
+async def test_claims_of_one_moment_are_one_call_and_each_gets_its_own(line: ScriptLine) -> None:
+    claims = Claims(line, "worker", 60)
+    jobs = [new_ulid() for _ in range(300)]
+
+    taken = await asyncio.gather(*(claims.take(job_id) for job_id in [*jobs, jobs[0]]))
+
+    assert [claim.attempt for claim in taken] == [1] * 300 + [2]
+
+
+async def test_a_lost_connection_and_forgotten_scripts_cost_one_call(
+    line: ScriptLine, writer: RelayWriter, client: Redis
+) -> None:
+    job_id = new_ulid()
+
+    async with writer.open(job_id, 1, None) as log:
+        for number, harm in enumerate(["CLIENT KILL TYPE normal SKIPME yes", "SCRIPT FLUSH", "PING"]):
+            log.append(b"c1 %d" % number)
+            await log.flushed()
+            await client.execute_command(*harm.split())  # type: ignore[no-untyped-call]  # as redis-py has it
+        log.append(b"z1 ")
+        await log.flushed()
+
+    assert await client.lrange(log_key(job_id), 0, -1) == [b"c1 0", b"c1 1", b"c1 2", b"z1 "]
+
+
+async def test_a_server_that_is_away_is_said_to_be_down() -> None:
+    nobody = RedisSettings(url="redis://127.0.0.1:1/0", timeout=1)
+
+    async with open_line(nobody) as line:
+        with pytest.raises(RelayDown):
+            await Claims(line, "worker", 60).take(new_ulid())
