@@ -211,8 +211,8 @@ class StackSettings(BaseSettings):
     """Kafka's jars and class archive, the same for every stack; None keeps them in the home."""
     broker: Literal["kafka", "tansu"] = "kafka"
     """`tansu` starts the fallback broker though Apache Kafka could be had."""
-    model_threads: int = 2
-    """Threads of the local model: more would fight with the rest of the stack for the cores."""
+    model_threads: int = 1
+    """Threads of the local model: a second one gives a fifth more tokens, and waits spinning where cores are busy."""
     given_kafka: str | None = Field(None, validation_alias="JAN_KAFKA_BOOTSTRAP")
     given_database: SecretStr | None = Field(None, validation_alias="JAN_DATABASE_URL")
     given_redis: SecretStr | None = Field(None, validation_alias="JAN_REDIS_URL")

@@ -33,7 +33,6 @@ from tests.collector import Collector, open_collector
 from tests.product import Product, Servers, open_product
 from tests.upstream.server import Upstream, open_upstream
 
-MODEL_THREADS = 2
 MODELS = (
     "scripted",
     "scripted-broken",
@@ -138,7 +137,7 @@ def model(place: Place, given: StackSettings) -> Iterator[ProviderSettings]:
     if given.given_provider is not None:
         yield ProviderSettings()
         return
-    with running(lambda: model_server(place, MODEL_THREADS), place.home) as server:
+    with running(lambda: model_server(place, given.model_threads), place.home) as server:
         yield ProviderSettings(url=server.offers["JAN_PROVIDER_URL"], models=(MODEL,))
 
 
