@@ -212,7 +212,7 @@ class StackSettings(BaseSettings):
     broker: Literal["kafka", "tansu"] = "kafka"
     """`tansu` starts the fallback broker though Apache Kafka could be had."""
     model_threads: int = 1
-    """Threads of the local model: a second one gives a fifth more tokens, and waits spinning where cores are busy."""
+    """Threads of the local model: a second one gives a fifth more tokens, and spins where cores are busy."""
     given_kafka: str | None = Field(None, validation_alias="JAN_KAFKA_BOOTSTRAP")
     given_database: SecretStr | None = Field(None, validation_alias="JAN_DATABASE_URL")
     given_redis: SecretStr | None = Field(None, validation_alias="JAN_REDIS_URL")
