@@ -9,6 +9,7 @@ from contracts.events import Usage
 from contracts.frames import FrameKind, frame
 from infra.telemetry.spans import Span
 
+
 class JobLog(Protocol):
     """One attempt's hand on a job's log."""
 
