@@ -98,7 +98,7 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
 
 
 async def _listening(reader: RelayReader) -> None:
-    if not reader.is_listening:
+    if not reader.wire.is_listening:
         raise ConnectionError("the relay's wire is down")
 
 

@@ -33,6 +33,9 @@ class Relay(Protocol):
     def follow(self, job_id: str, *, first_seq: int = 0) -> AbstractContextManager[Follower]:
         """Follow a job from a seq on, until the block ends."""
 
+    async def cancel(self, job_id: str) -> None:
+        """Tell the job's worker to stop."""
+
 
 class PayloadStore(Protocol):
     """Where payloads wait that are too large for a record."""

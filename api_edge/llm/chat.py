@@ -64,9 +64,11 @@ class ChatCompletions:
             edge, asked, body=body, model=wanted.model, stream=is_stream, lane=wanted.lane()
         ) as running:
             if is_stream:
-                await send_stream(edge, running, asked.request_id, receive, send)
+                has_stayed = await send_stream(edge, running, asked.request_id, receive, send)
             else:
-                await send_whole(running, receive, send)
+                has_stayed = await send_whole(running, receive, send)
+            if not has_stayed:  # what nobody waits for is not made any further
+                await edge.relay.cancel(running.job_id)
 
 
 def check(body: dict[str, Any]) -> ChatCompletionRequest:

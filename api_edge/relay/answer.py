@@ -29,23 +29,30 @@ STREAM_HEADERS = [
 ]
 
 
-async def send_whole(running: Running, receive: Receive, send: Send) -> None:
-    """Answer with the job's result as one JSON body. Raises ApiError when the job failed."""
+async def send_whole(running: Running, receive: Receive, send: Send) -> bool:
+    """Answer with the job's result as one JSON body; whether the client stayed for it.
+
+    Raises ApiError when the job failed.
+    """
     async with _until_gone(running, receive):
         body = await _result(running)
     if body is None:
-        return
+        return False
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+    return True
 
 
-async def send_stream(edge: Edge, running: Running, request_id: str, receive: Receive, send: Send) -> None:
-    """Answer with the job's chunks as they come. Raises ApiError when the job failed before the first."""
+async def send_stream(edge: Edge, running: Running, request_id: str, receive: Receive, send: Send) -> bool:
+    """Answer with the job's chunks as they come; whether the client stayed to the end.
+
+    Raises ApiError when the job failed before the first.
+    """
     edge.stats.stream_opened()
     try:
         async with _until_gone(running, receive):
-            await Stream(edge, running, request_id, send).pump()
+            return await Stream(edge, running, request_id, send).pump()
     finally:
         edge.stats.stream_closed()
 
@@ -64,15 +71,15 @@ class Stream:
         self._started = False
         self._is_first = True
 
-    async def pump(self) -> None:
-        """Send until the job ends or the client is gone."""
+    async def pump(self) -> bool:
+        """Send until the job ends, or the client is gone; whether it stayed."""
         loop = asyncio.get_running_loop()
         follower = self._running.follower
         is_over = False
         while not is_over:
             frames = await self._next()
             if follower.is_closed:
-                return
+                return False
             if frames:
                 data, is_over = self._events(frames)
                 self._count_first()
@@ -83,6 +90,7 @@ class Stream:
                 await self._send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
             await self._send({"type": "http.response.body", "body": data, "more_body": not is_over})
             follower.last_given = loop.time()
+        return True
 
     async def _next(self) -> list[bytes]:
         """Frames, or none when it is time for a heartbeat; a failure to go on is a frame of its own."""

@@ -22,6 +22,8 @@ class Claim:
     """Frames that stand in the log already."""
     is_over: bool
     """Whether the log ends with a terminal frame: nothing is left to do."""
+    is_cancelled: bool = False
+    """Whether the job was told to stop before it was claimed."""
 
 
 class Claims:
@@ -66,9 +68,10 @@ class Claims:
         except RelayDown as failure:
             _fail(taken.values(), failure)
             return
-        for waiter, (attempt, frames, last) in zip(taken.values(), answers, strict=True):
+        for waiter, (attempt, frames, last, mark) in zip(taken.values(), answers, strict=True):
             if not waiter.done():
-                waiter.set_result(Claim(attempt, frames, is_over=bool(last) and is_terminal(last)))
+                is_over = bool(last) and is_terminal(last)
+                waiter.set_result(Claim(attempt, frames, is_over, is_cancelled=bool(mark)))
 
 
 def _fail(waiters: Iterable[asyncio.Future[Claim]], failure: RelayDown) -> None:

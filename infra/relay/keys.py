@@ -1,5 +1,8 @@
 """Names in Redis; what belongs to one job shares a hash tag, so that a cluster keeps it in one slot."""
 
+CANCELS = "cancels"
+"""The channel on which jobs are told to stop."""
+
 
 def log_key(job_id: str) -> str:
     """The list of a job's frames; the index is the seq."""

@@ -39,14 +39,15 @@ return answers
 
 CLAIM = """
 -- KEYS: claim, log for each job. ARGV: worker, seconds to keep. Answers for each job: attempt, length of its
--- log, last frame.
+-- log, last frame, whether it was cancelled.
 local answers = {}
 for i = 1, #KEYS, 2 do
   local attempt = redis.call('HINCRBY', KEYS[i], 'attempt', 1)
   redis.call('HSET', KEYS[i], 'worker', ARGV[1])
   redis.call('EXPIRE', KEYS[i], ARGV[2])
   local length = redis.call('LLEN', KEYS[i + 1])
-  answers[#answers + 1] = {attempt, length, length > 0 and redis.call('LINDEX', KEYS[i + 1], -1) or ''}
+  local last = length > 0 and redis.call('LINDEX', KEYS[i + 1], -1) or ''
+  answers[#answers + 1] = {attempt, length, last, redis.call('HEXISTS', KEYS[i], 'cancelled')}
 end
 return answers
 """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import ApiError, ErrorCode
-from contracts.events import Failed, Finished
+from contracts.events import Cancelled, Failed, Finished
 from contracts.ids import job_id_of
 from contracts.jobs import CompletionEnvelope
 from infra.bus.errors import Poison
@@ -213,18 +213,44 @@ async def test_a_stale_attempt_stops_without_a_word() -> None:
     assert kinds(world) == ["accepted", "claimed", "first_frame"]
 
 
-async def test_a_client_that_goes_away_leaves_no_follower() -> None:
+async def test_a_client_that_goes_away_stops_its_job() -> None:
     gate, gone = asyncio.Event(), asyncio.Event()
     world = World(MemoryProvider([[chunk("a")], gate, *GOOD[1:]]))
     answering = asyncio.create_task(world.post(STREAM, gone=gone))
     await world.until(lambda: "first_frame" in kinds(world))
 
     gone.set()
-    await world.until(lambda: not world.relay.followers)
-    gate.set()
     await answering
 
-    assert kinds(world)[-1] == "finished"
+    assert world.relay.followers == {}
+    assert kinds(world) == ["accepted", "claimed", "first_frame", "cancelled"]
+    cancelled = world.bus.events[-1]
+    assert isinstance(cancelled, Cancelled)
+    assert cancelled.usage is not None
+    assert cancelled.usage.output_tokens == 1
+
+
+async def test_a_job_that_was_cancelled_in_the_queue_is_never_started() -> None:
+    world = World(MemoryProvider(whole=WHOLE))
+    await world.post(BODY)
+    envelope = CompletionEnvelope.model_validate_json(world.bus.records[0].value)
+    queued = envelope.model_copy(update={"job_id": "0" * 26})
+
+    await world.relay.cancel(queued.job_id)
+    await world.runner.on_record(Record("t", 0, 0, b"", queued.model_dump_json().encode()))
+
+    assert len(world.provider.asked) == 1
+    assert kinds(world)[-1] == "cancelled"
+
+
+async def test_a_job_that_ended_is_not_cancelled_any_more() -> None:
+    world = World(MemoryProvider(whole=WHOLE))
+    await world.post(BODY)
+
+    await world.relay.cancel(world.bus.events[0].job_id)
+    await world.runner.on_record(world.bus.records[0])
+
+    assert kinds(world) == ["accepted", "claimed", "finished"]
 
 
 @pytest.mark.parametrize("value", [b"", b"not json", b"{}", b'{"job_id":1}'])

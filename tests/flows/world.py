@@ -70,11 +70,18 @@ class MemoryRelay:
         self.attempts: dict[str, int] = {}
         self.loses_wire = False
         self.followers: dict[str, Follower] = {}
+        self.cancelled: set[str] = set()
+        self.stop: Callable[[str], None] = self.cancelled.add
 
     async def take(self, job_id: str) -> Claim:
         self.attempts[job_id] = self.attempts.get(job_id, 0) + 1
         log = self.logs.get(job_id, [])
-        return Claim(self.attempts[job_id], len(log), bool(log) and is_terminal(log[-1]))
+        is_over = bool(log) and is_terminal(log[-1])
+        return Claim(self.attempts[job_id], len(log), is_over, is_cancelled=job_id in self.cancelled)
+
+    async def cancel(self, job_id: str) -> None:
+        self.cancelled.add(job_id)
+        self.stop(job_id)
 
     @asynccontextmanager
     async def open(
@@ -242,6 +249,7 @@ class World:
             metrics=metrics,
             tracing=PassingTracing(),
         )
+        self.relay.stop = self.runner.running.stop
         hot = HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, _nobody)
         self.app: ASGIApp = Conventions(hot, EdgeMetrics(CollectorRegistry()), lambda _: PATH)
 

@@ -65,7 +65,8 @@ class Consumer(Generic[JobT]):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
         settle_memory()
-        async with self._probes():
+        running = self._runner.running
+        async with self._tools.cancels.heard(running.job_ids, running.stop), self._probes():
             await serve(self._broker, told)
 
     @asynccontextmanager

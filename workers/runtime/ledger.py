@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from contracts.envelope import Envelope
 from contracts.errors import ErrorDetail
-from contracts.events import Claimed, Event, Failed, Finished, FirstFrame, Usage
+from contracts.events import Cancelled, Claimed, Event, Failed, Finished, FirstFrame, Usage
 from contracts.topics import EVENTS, Topic
 from workers.runtime.attempt import Ending
 
@@ -54,6 +54,10 @@ class Ledger:
     async def failed(self, attempt: int, error: ErrorDetail, usage: Usage | None) -> None:
         """The job ended with an error."""
         await self._post_durably(Failed(**self._about(), attempt=attempt, error=error, usage=usage))
+
+    async def cancelled(self, attempt: int, usage: Usage | None) -> None:
+        """The job was stopped."""
+        await self._post_durably(Cancelled(**self._about(), attempt=attempt, usage=usage))
 
     def _about(self) -> dict[str, Any]:  # the fields of JobFact
         envelope = self._envelope

@@ -2,7 +2,7 @@
 
     record ─▶ envelope ─▶ claim ─▶ work ─▶ frames in the log ─▶ terminal event ─▶ record done
                 │           │        │
-                │           │        └─ ApiError: an error frame, Failed
+                │           │        └─ ApiError: an error frame, Failed or Cancelled
                 │           └─ the log is closed already: nothing to do
                 └─ not an envelope: Poison, to the dead letters at once
 
@@ -32,6 +32,7 @@ from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
 from workers.runtime.attempt import Attempt, Ending, JobLog, Work
 from workers.runtime.ledger import EventProducer, Ledger
+from workers.runtime.running import Running, cancelled, too_late
 
 CLAIM_RETRY_SECONDS = 0.5
 
@@ -69,6 +70,8 @@ class JobRunner(Generic[JobT]):
         metrics: WorkerMetrics,
         tracing: Tracing,
     ) -> None:
+        self.running = Running()
+        """The attempts that run now, where they can be stopped."""
         self._work = work
         self._payload = payload
         self._worker = worker
@@ -170,14 +173,12 @@ class JobRunner(Generic[JobT]):
             raise ApiError(
                 ErrorCode.WORKER_LOST, "The worker was lost in the middle of the answer; ask again"
             )
-        late = ApiError(ErrorCode.DEADLINE_EXCEEDED, "The job did not end before its deadline")
+        if claim.is_cancelled:
+            raise cancelled()
         if left <= 0:
-            raise late
-        try:
-            async with asyncio.timeout(left):
-                ending = await self._work.run(attempt)
-        except TimeoutError as error:
-            raise late from error
+            raise too_late()
+        async with self.running.within(attempt.envelope.job_id, left):
+            ending = await self._work.run(attempt)
         await attempt.flushed()
         return ending
 
@@ -189,7 +190,10 @@ class JobRunner(Generic[JobT]):
             return "stale"
         except (LogLost, RelayDown) as lost:
             return await self._lose(attempt, ledger, lost)
-        await ledger.failed(attempt.number, error, attempt.usage)
+        if error.code == ErrorCode.CANCELLED:
+            await ledger.cancelled(attempt.number, attempt.usage)
+        else:
+            await ledger.failed(attempt.number, error, attempt.usage)
         await self._work.forget(attempt.envelope)
         return error.code or "failed"
 

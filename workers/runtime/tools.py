@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from infra.bus.producer import Producer, open_producer
 from infra.objects import ObjectStore, open_objects
+from infra.relay.cancels import Cancels
 from infra.relay.claims import Claims
 from infra.relay.line import open_line
 from infra.relay.redis import open_redis, ping
@@ -31,6 +32,7 @@ class Tools:
     name: str
     """Who claims: host and process."""
     producer: Producer
+    cancels: Cancels
     claims: Claims
     writer: RelayWriter
     objects: ObjectStore
@@ -58,6 +60,7 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
             settings=settings,
             name=name,
             producer=producer,
+            cancels=Cancels(redis),
             claims=Claims(line, name, settings.relay.retention),
             writer=RelayWriter(line, settings.relay, metrics),
             objects=objects,

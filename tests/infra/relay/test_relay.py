@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from contracts.frames import FrameKind, frame
 from contracts.ids import new_ulid
+from infra.relay.cancels import Cancels
 from infra.relay.claims import Claims
 from infra.relay.follower import Follower
 from infra.relay.keys import log_key
@@ -267,3 +268,36 @@ async def test_a_server_that_is_away_is_said_to_be_down() -> None:
     async with open_line(nobody) as line:
         with pytest.raises(RelayDown):
             await Claims(line, "worker", 60).take(new_ulid())
+
+
+async def test_a_cancelled_job_is_stopped_where_it_runs_and_marked_where_it_does_not(
+    reader: RelayReader, line: ScriptLine, client: Redis
+) -> None:
+    here, elsewhere = new_ulid(), new_ulid()
+    stopped: list[str] = []
+    told = asyncio.Event()
+
+    def stop(job_id: str) -> None:
+        stopped.append(job_id)
+        told.set()
+
+    async with Cancels(client).heard(lambda: [here], stop), asyncio.timeout(LIMIT):
+        while not stopped:
+            await reader.cancel(here)
+            await asyncio.sleep(0.01)
+        await reader.cancel(elsewhere)
+        claim = await Claims(line, "worker", 60).take(elsewhere)
+
+    assert stopped[0] == here
+    assert claim.is_cancelled
+
+
+async def test_a_cancel_that_nobody_heard_is_looked_up_when_the_wire_is_back(
+    reader: RelayReader, client: Redis
+) -> None:
+    job_id = new_ulid()
+    stopped = asyncio.Event()
+    await reader.cancel(job_id)
+
+    async with Cancels(client).heard(lambda: [job_id], lambda _: stopped.set()), asyncio.timeout(LIMIT):
+        await stopped.wait()
