@@ -46,7 +46,6 @@ async def test_a_drained_worker_ends_its_streams_and_hands_back_what_lasts_too_l
     assert json.loads(endless.result())["choices"][0]["message"]["content"] == wire.text(AGAIN)
 
 
-@pytest.mark.kafka
 @pytest.mark.xfail(
     strict=True,
     reason="claims have no lease: a worker that is given a partition takes over what its live owner runs",

@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import aiohttp
-import pytest
 import pytest_asyncio
 
 from infra.embedded.child import has_ended_within, kill_group
@@ -26,12 +25,11 @@ from tests.upstream import wire
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream, open_upstream
 
-pytestmark = pytest.mark.kafka
 SPOKEN = Script(tokens=9, hold=4)
 GREETED = Script(tokens=9, hold=1)
 SILENT = Script(tokens=9, hold=-1)
 AGAIN = Script(tokens=3)
-LIMIT = 45.0
+LIMIT = 60.0
 """Seconds for a takeover: the dead worker's session of 6 s, and a successor's start."""
 
 
