@@ -35,6 +35,8 @@ from workers.runtime.ledger import EventProducer, Ledger
 from workers.runtime.running import Running, cancelled, too_late
 
 CLAIM_RETRY_SECONDS = 0.5
+REDELIVERED = "redelivered"
+"""Why an attempt follows another, in metrics: an earlier one did not end."""
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +106,11 @@ class JobRunner(Generic[JobT]):
         claim = await self._claims.take(envelope.job_id)
         if claim.is_over:
             return
+        span = self._span(record, envelope, claim)
         async with self._open(envelope, claim) as job_log:
-            attempt = Attempt(envelope, job_log, self._span(record, envelope, claim), 0.0, _nothing)
-            await self._fail(attempt, self._ledger(attempt), error)
+            attempt = Attempt(envelope, job_log, span, 0.0, _nothing)
+            await self._fail(attempt, Ledger(self._producer, envelope, span.traceparent), error)
+        span.end(error.code)
 
     def _read(self, record: Record) -> Envelope[JobT]:
         try:
@@ -135,6 +139,8 @@ class JobRunner(Generic[JobT]):
         started = time.monotonic()
         waited = (datetime.now(UTC) - envelope.asked_at).total_seconds()
         self._metrics.claimed(envelope.kind, envelope.lane, waited)
+        if claim.attempt > 1:
+            self._metrics.retried(envelope.kind, REDELIVERED)
         outcome: str | None = "lost"
         try:
             async with self._open(envelope, claim) as job_log:
@@ -204,9 +210,6 @@ class JobRunner(Generic[JobT]):
         await ledger.failed(attempt.number, detail, attempt.usage)
         await self._work.forget(attempt.envelope)
         return ErrorCode.STREAM_LOST
-
-    def _ledger(self, attempt: Attempt[JobT]) -> Ledger:
-        return Ledger(self._producer, attempt.envelope, attempt.span.traceparent)
 
     def _span(self, record: Record, envelope: Envelope[JobT], claim: Claim) -> Span:
         return self._tracing.start(
