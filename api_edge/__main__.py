@@ -1,14 +1,17 @@
 """Opens what the edge needs, and serves until told to stop. Run it as `python -m api_edge`."""
 
+import asyncio
 import logging
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
 import uvicorn
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
+from typing_extensions import override
 
 from api_edge.app import Parts, build_app
 from api_edge.auth.accounts import open_accounts
@@ -45,9 +48,23 @@ async def serve(settings: Settings) -> None:
     sockets = [_listen(settings.edge.host, port) for port in _ports(settings.edge)]
     async with open_app(settings, registry) as app:
         settle_memory()
-        server = uvicorn.Server(_config(app, settings.edge))
+        server = EdgeServer(_config(app, settings.edge))
         log.info("edge_serving", extra={"ports": [one.getsockname()[1] for one in sockets]})
         await server.serve(sockets=sockets)
+
+
+class EdgeServer(uvicorn.Server):
+    """uvicorn, whose serving ends by a signal, and not the process: it would raise the signal again when it has
+    served, and so leave posted events and spans unsent."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """For as long as it serves."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 @asynccontextmanager
