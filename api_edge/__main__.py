@@ -54,7 +54,7 @@ async def serve(settings: Settings) -> None:
 
 
 class EdgeServer(uvicorn.Server):
-    """uvicorn, whose serving ends by a signal, and not the process: it would raise the signal again when it has
+    """uvicorn, whose serving ends by a signal, not the process: it would raise the signal again when it has
     served, and so leave posted events and spans unsent."""
 
     @override
