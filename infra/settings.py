@@ -49,8 +49,9 @@ class KafkaSettings(BaseSettings):
     request_timeout_ms: int = 15_000
     event_linger_ms: int = 20
     """Events wait this long for company; nobody waits for them."""
-    fetch_max_wait_ms: int = 100
-    """The longest that a partition with data waits behind one without: one fetch per broker is in flight."""
+    fetch_max_wait_ms: int = 250
+    """A fetch without data waits so long; longer costs less when idle. Under back-pressure a partition may
+    wait as long behind one without data, since one fetch per broker is in flight."""
     session_timeout_ms: int = 10_000
     """A lone worker that dies holds its partitions for so long; a living one beats ten times within it."""
     heartbeat_interval_ms: int = 1_000
@@ -185,6 +186,8 @@ class WorkerSettings(BaseSettings):
     max_jobs: int = 512
     """Jobs that one process runs at once."""
     max_attempts: int = 3
+    lease: float = 10.0
+    """Seconds after which the jobs of a worker that renews no more may be taken over."""
     drain_timeout: float = 30.0
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None

@@ -47,6 +47,7 @@ QUICK = {
     "JAN_EDGE_HEARTBEAT": "0.6",
     "JAN_EDGE_BODY_TIMEOUT": "2",
     "JAN_KAFKA_SESSION_TIMEOUT_MS": "6000",
+    "JAN_WORKER_LEASE": "3",
 }
 """Shorter waits than the product's own, so that tests of them end soon."""
 T = TypeVar("T")

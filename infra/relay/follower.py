@@ -6,6 +6,8 @@ from typing import Protocol
 
 from infra.relay.redis import RelayDown
 
+FIRST_PAGE = 16
+"""Frames of the first read; from then on as many as fill the limit, by the size of those before."""
 REREAD_SECONDS = 0.2
 GIVE_UP_READS = 50
 """Reads of a log that cannot be reached, or lacks announced frames, before the stream is given up."""
@@ -18,8 +20,8 @@ class StreamLost(Exception):
 class Log(Protocol):
     """The job logs, as a follower needs them."""
 
-    async def read(self, job_id: str, first_seq: int) -> list[bytes]:
-        """The frames from `first_seq` on, as many as one read gives. Raises RelayDown."""
+    async def read(self, job_id: str, first_seq: int, most: int) -> list[bytes]:
+        """The frames from `first_seq` on, at most so many. Raises RelayDown."""
 
 
 class Follower:
@@ -29,7 +31,7 @@ class Follower:
     """
 
     __slots__ = (
-        *("_bytes", "_closed", "_limit", "_log", "_nudged", "_pending", "_seen", "_wake"),
+        *("_bytes", "_closed", "_limit", "_log", "_nudged", "_page", "_pending", "_seen", "_wake"),
         *("filled", "job_id", "last_given", "seq"),
     )
 
@@ -46,6 +48,7 @@ class Follower:
         self._pending: list[bytes] = []
         self._bytes = 0
         self._seen = first_seq
+        self._page = FIRST_PAGE
         self._nudged = False
         self._closed = False
         self._wake: asyncio.Future[None] | None = None
@@ -123,11 +126,12 @@ class Follower:
         reason = "the log lacks frames that were sent"
         for _ in range(GIVE_UP_READS):
             try:
-                frames = await self._log.read(self.job_id, self.seq)
+                frames = await self._log.read(self.job_id, self.seq, self._page)
             except RelayDown as error:
                 reason = str(error)
             else:
                 if frames:
+                    self._page = max(1, self._limit * len(frames) // (sum(map(len, frames)) or 1))
                     return frames
             if self._closed:
                 return []

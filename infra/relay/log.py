@@ -9,7 +9,7 @@ from infra.relay.keys import log_key
 from infra.relay.redis import RelayDown
 
 PAGE = 128
-"""Frames of one read: enough to catch up quickly, few enough to hold in memory for every slow client."""
+"""Most frames of one read."""
 
 
 class LogReader:
@@ -18,11 +18,11 @@ class LogReader:
     def __init__(self, client: Redis) -> None:
         self._client = client
 
-    async def read(self, job_id: str, first_seq: int) -> list[bytes]:
-        """The frames from `first_seq` on, at most a page; empty when there are none. Raises RelayDown."""
+    async def read(self, job_id: str, first_seq: int, most: int = PAGE) -> list[bytes]:
+        """The frames from `first_seq` on, at most so many; empty when there are none. Raises RelayDown."""
         key = log_key(job_id)
         try:
-            frames = await self._client.lrange(key, first_seq, first_seq + PAGE - 1)
+            frames = await self._client.lrange(key, first_seq, first_seq + min(most, PAGE) - 1)
         except RedisError as error:
             raise RelayDown(str(error)) from error
         return cast("list[bytes]", frames)  # answers are not decoded: open_redis

@@ -38,16 +38,37 @@ return answers
 """
 
 CLAIM = """
--- KEYS: claim, log for each job. ARGV: worker, seconds to keep. Answers for each job: attempt, length of its
--- log, last frame, whether it was cancelled.
-local answers = {}
+-- KEYS: claim, log for each job. ARGV: worker, seconds to keep, milliseconds of a lease. Answers for each
+-- job: attempt (0: none was given), length of its log, last frame, whether it was cancelled, milliseconds for
+-- which another worker's lease runs on. No attempt is given while a lease runs, or when the log is closed.
+local answers, time = {}, redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for i = 1, #KEYS, 2 do
-  local attempt = redis.call('HINCRBY', KEYS[i], 'attempt', 1)
-  redis.call('HSET', KEYS[i], 'worker', ARGV[1])
-  redis.call('EXPIRE', KEYS[i], ARGV[2])
-  local length = redis.call('LLEN', KEYS[i + 1])
+  local claim, length = KEYS[i], redis.call('LLEN', KEYS[i + 1])
   local last = length > 0 and redis.call('LINDEX', KEYS[i + 1], -1) or ''
-  answers[#answers + 1] = {attempt, length, last, redis.call('HEXISTS', KEYS[i], 'cancelled')}
+  local holder = redis.call('HMGET', claim, 'worker', 'until')
+  local left = holder[1] and holder[1] ~= ARGV[1] and tonumber(holder[2] or '0') - now or 0
+  local attempt = 0
+  if string.find(last, '^[rez]') then
+    left = 0
+  elseif left <= 0 then
+    attempt, left = redis.call('HINCRBY', claim, 'attempt', 1), 0
+    redis.call('HSET', claim, 'worker', ARGV[1], 'until', now + ARGV[3])
+    redis.call('EXPIRE', claim, ARGV[2])
+  end
+  answers[#answers + 1] = {attempt, length, last, redis.call('HEXISTS', claim, 'cancelled'), left}
 end
 return answers
+"""
+
+HOLD = """
+-- KEYS: claims. ARGV: worker, milliseconds. The worker's leases, and nobody else's, end so long from now.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for i = 1, #KEYS do
+  if redis.call('HGET', KEYS[i], 'worker') == ARGV[1] then
+    redis.call('HSET', KEYS[i], 'until', now + ARGV[2])
+  end
+end
+return #KEYS
 """

@@ -5,7 +5,6 @@ import json
 import signal
 
 import aiohttp
-import pytest
 
 from infra.embedded.child import has_ended_within
 from tests.acceptance.asking import CHAT, HELLO, STREAM, Json, said
@@ -46,10 +45,6 @@ async def test_a_drained_worker_ends_its_streams_and_hands_back_what_lasts_too_l
     assert json.loads(endless.result())["choices"][0]["message"]["content"] == wire.text(AGAIN)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="claims have no lease: a worker that is given a partition takes over what its live owner runs",
-)
 async def test_a_worker_that_joins_disturbs_no_running_stream(
     hurt: Product, api: aiohttp.ClientSession, upstream: Upstream
 ) -> None:

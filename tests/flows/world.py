@@ -71,6 +71,8 @@ class MemoryRelay:
         self.loses_wire = False
         self.followers: dict[str, Follower] = {}
         self.cancelled: set[str] = set()
+        self.ended: list[str] = []
+        self.released: list[str] = []
         self.stop: Callable[[str], None] = self.cancelled.add
 
     async def take(self, job_id: str) -> Claim:
@@ -82,6 +84,12 @@ class MemoryRelay:
     async def cancel(self, job_id: str) -> None:
         self.cancelled.add(job_id)
         self.stop(job_id)
+
+    def end(self, job_id: str) -> None:
+        self.ended.append(job_id)
+
+    async def release(self, job_id: str) -> None:
+        self.released.append(job_id)
 
     @asynccontextmanager
     async def open(
@@ -100,7 +108,7 @@ class MemoryRelay:
         elif follower is not None:
             follower.deliver(len(log) - 1, [frame])
 
-    async def read(self, job_id: str, first_seq: int) -> list[bytes]:
+    async def read(self, job_id: str, first_seq: int, most: int) -> list[bytes]:
         return self.logs.get(job_id, [])[first_seq : first_seq + 3]
 
     @contextmanager

@@ -35,6 +35,8 @@ from workers.runtime.ledger import EventProducer, Ledger
 from workers.runtime.running import Running, cancelled, too_late
 
 CLAIM_RETRY_SECONDS = 0.5
+LOST = "lost"
+"""How an attempt ends that another must follow: an exception, or a partition or process that goes."""
 REDELIVERED = "redelivered"
 """Why an attempt follows another, in metrics: an earlier one did not end."""
 
@@ -45,7 +47,13 @@ class Claims(Protocol):
     """Hands out attempts."""
 
     async def take(self, job_id: str) -> Claim:
-        """Begin an attempt. Raises RelayDown."""
+        """Begin an attempt, unless the job is over or held by another worker. Raises RelayDown."""
+
+    def end(self, job_id: str) -> None:
+        """The job's log is closed."""
+
+    async def release(self, job_id: str) -> None:
+        """Let another worker have the job at once."""
 
 
 class Logs(Protocol):
@@ -103,13 +111,14 @@ class JobRunner(Generic[JobT]):
             envelope = self._read(record)
         except Poison:
             return
-        claim = await self._claims.take(envelope.job_id)
+        claim = await self._claim(envelope)
         if claim.is_over:
             return
         span = self._span(record, envelope, claim)
         async with self._open(envelope, claim) as job_log:
             attempt = Attempt(envelope, job_log, span, 0.0, _nothing)
             await self._fail(attempt, Ledger(self._producer, envelope, span.traceparent), error)
+        self._claims.end(envelope.job_id)
         span.end(error.code)
 
     def _read(self, record: Record) -> Envelope[JobT]:
@@ -121,14 +130,21 @@ class JobRunner(Generic[JobT]):
             raise Poison(f"not an envelope of this topic: {where}: {first['msg']}") from error
 
     async def _claim(self, envelope: Envelope[JobT]) -> Claim:
-        """An attempt, waited for while Redis is away, until the deadline. Raises RelayDown."""
+        """An attempt, or the word that the job is over.
+
+        Waited for while another worker holds the job; and, until the deadline, while Redis is away. Raises
+        RelayDown.
+        """
         while True:
             try:
-                return await self._claims.take(envelope.job_id)
+                claim = await self._claims.take(envelope.job_id)
             except RelayDown as error:
                 if envelope.is_expired():
                     raise
                 log.warning("claim_waits", extra={"job_id": envelope.job_id, "error": str(error)})
+            else:
+                if not claim.held_for:
+                    return claim
             await asyncio.sleep(CLAIM_RETRY_SECONDS)
 
     def _open(self, envelope: Envelope[JobT], claim: Claim) -> AbstractAsyncContextManager[JobLog]:
@@ -141,11 +157,15 @@ class JobRunner(Generic[JobT]):
         self._metrics.claimed(envelope.kind, envelope.lane, waited)
         if claim.attempt > 1:
             self._metrics.retried(envelope.kind, REDELIVERED)
-        outcome: str | None = "lost"
+        outcome: str | None = LOST
         try:
             async with self._open(envelope, claim) as job_log:
                 outcome = await self._run(envelope, claim, job_log, span)
         finally:
+            if outcome == LOST:
+                await self._claims.release(envelope.job_id)
+            else:
+                self._claims.end(envelope.job_id)
             seconds = time.monotonic() - started
             self._metrics.ended(envelope.kind, outcome or "finished", seconds)
             self._log_end(envelope, claim, outcome, seconds, span)

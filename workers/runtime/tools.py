@@ -1,5 +1,6 @@
 """What every worker process holds open: the bus, Redis, the object store, logs, metrics and traces."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ from infra.bus.producer import Producer, open_producer
 from infra.objects import ObjectStore, open_objects
 from infra.relay.cancels import Cancels
 from infra.relay.claims import Claims
-from infra.relay.line import open_line
+from infra.relay.line import ScriptLine, open_line
 from infra.relay.redis import open_redis, ping
 from infra.relay.writer import RelayWriter
 from infra.settings import Settings
@@ -55,13 +56,14 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
         open_line(settings.redis) as line,
         open_objects(settings.objects) as objects,
         open_producer(settings.kafka) as producer,
+        _open_claims(line, name, settings) as claims,
     ):
         yield Tools(
             settings=settings,
             name=name,
             producer=producer,
             cancels=Cancels(redis),
-            claims=Claims(line, name, settings.relay.retention),
+            claims=claims,
             writer=RelayWriter(line, settings.relay, metrics),
             objects=objects,
             metrics=metrics,
@@ -73,3 +75,15 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
                 Check("objects", needed=False, ask=objects.ping),
             ),
         )
+
+
+@asynccontextmanager
+async def _open_claims(line: ScriptLine, worker: str, settings: Settings) -> AsyncIterator[Claims]:
+    """Claims whose leases are renewed for as long as they are open."""
+    claims = Claims(line, worker, retention=settings.relay.retention, lease=settings.worker.lease)
+    keeping = asyncio.create_task(claims.keep())
+    try:
+        yield claims
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)

@@ -20,7 +20,7 @@ class FakeLog:
         self.reads = 0
         self.failures = 0
 
-    async def read(self, job_id: str, first_seq: int) -> list[bytes]:
+    async def read(self, job_id: str, first_seq: int, most: int) -> list[bytes]:
         self.reads += 1
         if self.failures:
             self.failures -= 1

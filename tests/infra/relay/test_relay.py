@@ -68,6 +68,10 @@ def writer(line: ScriptLine, counts: Counts) -> RelayWriter:
     return RelayWriter(line, RelaySettings(), counts)
 
 
+def claims_of(line: ScriptLine, worker: str = "worker", lease: float = 60) -> Claims:
+    return Claims(line, worker, retention=60, lease=lease)
+
+
 def chunks(count: int, attempt: int = 1) -> list[bytes]:
     return [frame(FrameKind.CHUNK, attempt, b'{"n":%d}' % number) for number in range(count)]
 
@@ -117,7 +121,7 @@ async def test_a_stale_attempt_is_refused_and_its_frames_are_not_seen(
     reader: RelayReader, writer: RelayWriter, line: ScriptLine, counts: Counts
 ) -> None:
     job_id = new_ulid()
-    claims = Claims(line, "worker", 60)
+    claims = claims_of(line)
     first = await claims.take(job_id)
     second = await claims.take(job_id)
 
@@ -166,7 +170,7 @@ async def test_a_log_that_lost_its_beginning_takes_no_more_frames(writer: RelayW
 
 async def test_a_claim_tells_what_earlier_attempts_left(writer: RelayWriter, line: ScriptLine) -> None:
     job_id = new_ulid()
-    claims = Claims(line, "worker", 60)
+    claims = claims_of(line)
 
     fresh = await claims.take(job_id)
     async with writer.open(job_id, fresh.attempt, None) as log:
@@ -180,7 +184,7 @@ async def test_a_claim_tells_what_earlier_attempts_left(writer: RelayWriter, lin
 
     assert (fresh.attempt, fresh.frames, fresh.is_over) == (1, 0, False)
     assert (begun.attempt, begun.frames, begun.is_over) == (2, 1, False)
-    assert (over.attempt, over.frames, over.is_over) == (3, 2, True)
+    assert (over.attempt, over.frames, over.is_over) == (0, 2, True)
 
 
 async def test_a_stream_survives_a_wire_that_is_cut_again_and_again(
@@ -238,7 +242,7 @@ async def test_a_follower_that_leaves_is_forgotten(reader: RelayReader) -> None:
 
 
 async def test_claims_of_one_moment_are_one_call_and_each_gets_its_own(line: ScriptLine) -> None:
-    claims = Claims(line, "worker", 60)
+    claims = claims_of(line)
     jobs = [new_ulid() for _ in range(300)]
 
     taken = await asyncio.gather(*(claims.take(job_id) for job_id in [*jobs, jobs[0]]))
@@ -267,7 +271,7 @@ async def test_a_server_that_is_away_is_said_to_be_down() -> None:
 
     async with open_line(nobody) as line:
         with pytest.raises(RelayDown):
-            await Claims(line, "worker", 60).take(new_ulid())
+            await claims_of(line).take(new_ulid())
 
 
 async def test_a_cancelled_job_is_stopped_where_it_runs_and_marked_where_it_does_not(
@@ -286,7 +290,7 @@ async def test_a_cancelled_job_is_stopped_where_it_runs_and_marked_where_it_does
             await reader.cancel(here)
             await asyncio.sleep(0.01)
         await reader.cancel(elsewhere)
-        claim = await Claims(line, "worker", 60).take(elsewhere)
+        claim = await claims_of(line).take(elsewhere)
 
     assert stopped[0] == here
     assert claim.is_cancelled
@@ -301,3 +305,48 @@ async def test_a_cancel_that_nobody_heard_is_looked_up_when_the_wire_is_back(
 
     async with Cancels(client).heard(lambda: [job_id], lambda _: stopped.set()), asyncio.timeout(LIMIT):
         await stopped.wait()
+
+
+async def test_a_job_that_a_living_worker_holds_is_not_given_to_another(line: ScriptLine) -> None:
+    job_id = new_ulid()
+    first, second = claims_of(line, "first"), claims_of(line, "second")
+
+    mine = await first.take(job_id)
+    refused = await second.take(job_id)
+    again = await first.take(job_id)
+    await first.release(job_id)
+    given = await second.take(job_id)
+
+    assert (mine.attempt, again.attempt, given.attempt) == (1, 2, 3)
+    assert refused.attempt == 0
+    assert 0 < refused.held_for <= 60
+    assert given.held_for == 0
+
+
+async def test_a_lease_that_is_not_renewed_runs_out_and_one_that_is_does_not(line: ScriptLine) -> None:
+    silent_job, living_job = new_ulid(), new_ulid()
+    silent, living = claims_of(line, "silent", 0.2), claims_of(line, "living", 0.2)
+    await silent.take(silent_job)
+    await living.take(living_job)
+    keeping = asyncio.create_task(living.keep())
+    other = claims_of(line, "other")
+
+    async with asyncio.timeout(LIMIT):
+        while (await other.take(silent_job)).held_for:
+            await asyncio.sleep(0.02)
+    still = await other.take(living_job)
+    keeping.cancel()
+
+    assert still.attempt == 0
+    assert still.held_for > 0
+
+
+async def test_a_closed_log_ends_every_wait_for_a_lease(line: ScriptLine, writer: RelayWriter) -> None:
+    job_id = new_ulid()
+    claim = await claims_of(line, "first").take(job_id)
+
+    async with writer.open(job_id, claim.attempt, None) as log:
+        log.append(b"z1 ")
+        await log.flushed()
+
+    assert (await claims_of(line, "second").take(job_id)).is_over
