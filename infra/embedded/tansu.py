@@ -16,6 +16,10 @@ LIMITS = (
 )
 
 
+FETCH_WAIT_MS = 50
+"""It does not wake a waiting fetch when data arrives, so the wait is the latency."""
+
+
 async def tansu_server(place: Place, why: str) -> Server:
     """Tansu on loopback, and why it stands in."""
     port = place.ports.take(USUAL_PORT)
@@ -30,7 +34,11 @@ async def tansu_server(place: Place, why: str) -> Server:
         command=(str(wheel_file(WHEEL, "bin/tansu")), *words),
         address=f"{HOST}:{port}",
         ready=ready,
-        offers={"JAN_KAFKA_BOOTSTRAP": f"{HOST}:{port}", "JAN_KAFKA_FLAVOR": "tansu"},
+        offers={
+            "JAN_KAFKA_BOOTSTRAP": f"{HOST}:{port}",
+            "JAN_KAFKA_FLAVOR": "tansu",
+            "JAN_KAFKA_FETCH_MAX_WAIT_MS": str(FETCH_WAIT_MS),
+        },
         environment={"RUST_LOG": "warn"},
         stop_signal=signal.SIGKILL,
         orphan_signal=signal.SIGKILL,

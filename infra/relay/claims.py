@@ -38,7 +38,7 @@ class Claims:
     """Hands out attempts, each with a lease; taking one makes every earlier attempt stale.
 
     A job that another living worker holds is not given: who is handed a partition waits for the jobs that
-    still run elsewhere, until their logs are closed or their worker stopped renewing its leases. Leases run on
+    still run elsewhere, until their logs are closed or their worker renews its leases no more. Leases run on
     the server's clock. Claims gather while one call is in flight: load makes calls larger and not more.
     """
 
