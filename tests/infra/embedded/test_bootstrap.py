@@ -37,6 +37,8 @@ def test_pips_index_and_folders_become_uvs(tmp_path: Path) -> None:
 
 
 def test_pips_settings_come_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    machines_own = Path(sys.base_prefix) / "bin" / "python3"  # the tests' environment may have no pip
+    monkeypatch.setattr(sys, "executable", str(machines_own))
     monkeypatch.setenv("PIP_INDEX_URL", "https://mirror/simple")
 
     assert bootstrap.pip_settings()["index-url"] == "https://mirror/simple"
