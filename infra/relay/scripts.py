@@ -15,13 +15,17 @@ for i = 1, #KEYS / 2 do
   elseif length < first then
     answers[i] = -2
   else
-    local from, to = at + 4 + (length - first), at + 3 + count
+    local before, from, to = length, at + 4 + (length - first), at + 3 + count
     while from <= to do
       local stop = math.min(from + 999, to)
       length = redis.call('RPUSH', log, unpack(ARGV, from, stop))
       from = stop + 1
     end
-    redis.call('EXPIRE', log, ARGV[2])
+    -- its life is renewed at its start and end, and every 16 frames: a call for each token would cost as much
+    -- as the append
+    if before == 0 or math.floor(before / 16) ~= math.floor(length / 16) or string.find(ARGV[to], '^[rez]') then
+      redis.call('EXPIRE', log, ARGV[2])
+    end
     answers[i] = length
     if ARGV[1] ~= '' then
       parts[#parts + 1] = struct.pack('>c26I4I4', ARGV[at], first, count)
