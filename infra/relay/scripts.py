@@ -23,7 +23,8 @@ for i = 1, #KEYS / 2 do
     end
     -- its life is renewed at its start and end, and every 16 frames: a call for each token would cost as much
     -- as the append
-    if before == 0 or math.floor(before / 16) ~= math.floor(length / 16) or string.find(ARGV[to], '^[rez]') then
+    local is_over = string.find(ARGV[to], '^[rez]')
+    if before == 0 or is_over or math.floor(before / 16) ~= math.floor(length / 16) then
       redis.call('EXPIRE', log, ARGV[2])
     end
     answers[i] = length
