@@ -95,7 +95,7 @@ def _needs_kafka(request: pytest.FixtureRequest) -> None:
         return
     settings = request.getfixturevalue("kafka")
     if settings.flavor != "kafka":
-        pytest.skip("needs Apache Kafka, this session runs on the fallback broker")
+        pytest.skip("needs Apache Kafka, this run has the fallback broker")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ MVN_LIMIT = 300.0
 REQUEST_LIMIT = 30
 PARALLEL = 6
 POM_HEAD = (
-    '<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>'
+    "<project><modelVersion>4.0.0</modelVersion>"
     "<groupId>jan</groupId><artifactId>kafka-jars</artifactId><version>1</version><dependencies>"
 )
 POM_TAIL = "</dependencies></project>"
