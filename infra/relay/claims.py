@@ -105,11 +105,12 @@ class Claims:
             _fail(taken.values(), failure)
             return
         for (job_id, waiter), answer in zip(taken.items(), answers, strict=True):
+            if waiter.done():  # whoever asked has gone, so nobody runs it: the lease must run out
+                continue
             claim = _claim(*answer)
             if claim.attempt:
                 self._held.add(job_id)
-            if not waiter.done():
-                waiter.set_result(claim)
+            waiter.set_result(claim)
 
 
 def _claim(attempt: int, frames: int, last: bytes, mark: int, left: int) -> Claim:

@@ -221,8 +221,3 @@ class RelayWriter:
             if wire.jobs == 0:
                 self._wires.pop(channel, None)
                 await wire.close()
-
-    async def close(self) -> None:
-        """Wait for every write in flight."""
-        for wire in list(self._wires.values()):
-            await wire.close()

@@ -350,3 +350,18 @@ async def test_a_closed_log_ends_every_wait_for_a_lease(line: ScriptLine, writer
         await log.flushed()
 
     assert (await claims_of(line, "second").take(job_id)).is_over
+
+
+async def test_a_claim_whose_asker_has_gone_is_renewed_by_nobody(line: ScriptLine) -> None:
+    job_id, next_job = new_ulid(), new_ulid()
+    claims = claims_of(line, "gone", 0.2)
+    asking = asyncio.create_task(claims.take(job_id))
+    await asyncio.sleep(0)
+    asking.cancel()
+    await claims.take(next_job)  # claims are answered in order, so the abandoned one was given before
+    keeping = asyncio.create_task(claims.keep())
+
+    async with asyncio.timeout(LIMIT):
+        while (await claims_of(line, "other").take(job_id)).held_for:
+            await asyncio.sleep(0.02)
+    keeping.cancel()
