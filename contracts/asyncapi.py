@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from contracts.topics import DEAD_SUFFIX, EVENTS, Topic, catalogue, worker_group
+from contracts.headers import DeadReason, Header
+from contracts.topics import DEAD_SUFFIX, EVENTS, RETRIES, Topic, catalogue, worker_group
 
 VERSION = "3.0.0"
 KAFKA_BINDING = "0.5.0"
@@ -18,16 +19,26 @@ Json = dict[str, Any]  # a part of a JSON document
 Schema = tuple[str, Literal["validation", "serialization"], TypeAdapter[Any]]  # as in the catalogue
 
 TRACE_HEADERS: Json = {
-    "content-type": {"type": "string", "const": "application/json"},
-    "traceparent": {"type": "string", "description": "W3C trace context: the span that sent the record"},
-    "tracestate": {"type": "string", "description": "W3C trace context, passed on unchanged"},
+    Header.CONTENT_TYPE: {"type": "string", "const": "application/json"},
+    Header.TRACEPARENT: {"type": "string", "description": "W3C trace context: the span that sent the record"},
+    Header.TRACESTATE: {"type": "string", "description": "W3C trace context, passed on unchanged"},
+}
+JOB_HEADERS: Json = {
+    Header.TRIES: {"type": "string", "description": "How often it came back from a retry topic"},
+    Header.REDRIVE: {"type": "string", "description": "How often it came back from the dead letters"},
+}
+RETRY_HEADERS: Json = {
+    Header.NOT_BEFORE: {"type": "string", "description": "Unix time in seconds at which it goes back"},
+    Header.ORIGIN_TOPIC: {"type": "string", "description": "The topic to which it goes back"},
+    Header.RETRY_ERROR: {"type": "string", "description": "The error of the last attempt"},
 }
 DEAD_HEADERS: Json = {
-    "x-dead-reason": {"type": "string", "enum": ["poison", "attempts_exhausted"]},
-    "x-dead-error": {"type": "string", "description": "The error of the last attempt"},
-    "x-dead-attempts": {"type": "string", "description": "How many attempts were made"},
-    "x-dead-origin": {"type": "string", "description": "topic/partition/offset of the record"},
-    "x-dead-worker": {"type": "string", "description": "The worker that gave up"},
+    Header.DEAD_REASON: {"type": "string", "enum": [reason.value for reason in DeadReason]},
+    Header.DEAD_ERROR: {"type": "string", "description": "The error of the last attempt"},
+    Header.DEAD_ATTEMPTS: {"type": "string", "description": "How many attempts were made"},
+    Header.DEAD_ORIGIN: {"type": "string", "description": "topic/partition/offset of the record"},
+    Header.DEAD_WORKER: {"type": "string", "description": "The worker that gave up"},
+    Header.DEAD_AT: {"type": "string", "description": "When, in ISO 8601"},
 }
 
 
@@ -91,7 +102,9 @@ def _channel(topic: Topic) -> Json:
 
 
 def _message(topic: Topic, payload: Json) -> Json:
-    headers = TRACE_HEADERS | (DEAD_HEADERS if topic.name.endswith(DEAD_SUFFIX) else {})
+    headers = TRACE_HEADERS | (JOB_HEADERS if topic is not EVENTS else {})
+    headers |= RETRY_HEADERS if topic in RETRIES.values() else {}
+    headers |= DEAD_HEADERS if topic.name.endswith(DEAD_SUFFIX) else {}
     return {
         "summary": topic.summary,
         "headers": {"type": "object", "properties": headers},
@@ -119,7 +132,7 @@ def _operations(topic: Topic) -> dict[str, Json]:
 def _writers(topic: Topic) -> str:
     if topic is EVENTS:
         return "Edges and workers"
-    return "Edges" if topic.dead_letter else "Workers"
+    return "Edges" if topic.dead_letter and topic not in RETRIES.values() else "Workers"
 
 
 def _operation(topic: Topic, action: str, summary: str) -> Json:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from pydantic import AwareDatetime
 
@@ -40,6 +40,8 @@ class Caller(Message):
 class Envelope(Message, Generic[JobT]):
     """One accepted job. Fields are only ever added, optional; anything else is a new topic version."""
 
+    version: Literal[1] = 1
+    """A record of another version goes to the dead letters: what it asks cannot be known."""
     job_id: str
     """ULID, made by the edge; the log, the claim, the events and the public id are named by it."""
     kind: str
@@ -55,6 +57,9 @@ class Envelope(Message, Generic[JobT]):
     attempt_hint: int = 1
     """The attempt that the writer expects this delivery to be; the claim decides."""
     idempotency_key: str | None = None
+    """Given by the caller: the job's frames are then kept beyond the relay, to be answered again."""
+    patient: bool = False
+    """Nobody waits at a connection: a failure that may pass leads to a retry topic, not to the end."""
     replay_of: str | None = None
     """The job that this record repeats in replay mode, where side effects come from the record."""
     job: JobT

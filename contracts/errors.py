@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    IDEMPOTENCY_KEY_IN_PROGRESS = "idempotency_key_in_progress"
     MISSING_CREDENTIALS = "missing_credentials"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  a code, not a token
     PERMISSION_DENIED = "permission_denied"
@@ -50,8 +51,10 @@ class ErrorCode(StrEnum):
     WORKER_LOST = "worker_lost"
     STREAM_LOST = "stream_lost"
     DEADLINE_EXCEEDED = "deadline_exceeded"
+    ATTEMPTS_EXHAUSTED = "attempts_exhausted"
     CANCELLED = "cancelled"
     OVERLOADED = "overloaded"
+    SERVER_DRAINING = "server_draining"
     DEPENDENCY_DOWN = "dependency_down"
 
 
@@ -67,6 +70,7 @@ CATALOGUE: dict[ErrorCode, tuple[ErrorType, int]] = {
     _C.UNSUPPORTED_MEDIA_TYPE: (_T.INVALID_REQUEST, 415),
     _C.METHOD_NOT_ALLOWED: (_T.INVALID_REQUEST, 405),
     _C.IDEMPOTENCY_KEY_REUSED: (_T.INVALID_REQUEST, 422),
+    _C.IDEMPOTENCY_KEY_IN_PROGRESS: (_T.INVALID_REQUEST, 409),
     _C.MISSING_CREDENTIALS: (_T.AUTH, 401),
     _C.INVALID_TOKEN: (_T.AUTH, 401),
     _C.PERMISSION_DENIED: (_T.PERMISSION, 403),
@@ -83,8 +87,10 @@ CATALOGUE: dict[ErrorCode, tuple[ErrorType, int]] = {
     _C.WORKER_LOST: (_T.INTERNAL, 500),
     _C.STREAM_LOST: (_T.INTERNAL, 503),
     _C.DEADLINE_EXCEEDED: (_T.INTERNAL, 504),
+    _C.ATTEMPTS_EXHAUSTED: (_T.INTERNAL, 500),
     _C.CANCELLED: (_T.INVALID_REQUEST, 409),
     _C.OVERLOADED: (_T.INTERNAL, 503),
+    _C.SERVER_DRAINING: (_T.INTERNAL, 503),
     _C.DEPENDENCY_DOWN: (_T.INTERNAL, 503),
 }
 

@@ -20,6 +20,20 @@ class Usage(Message):
     """True when the provider told no usage and the output was counted by its chunks."""
 
 
+class Ending(Message):
+    """A good end of a job, as the last frame and the Finished event tell it."""
+
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
+
+
+class Failure(ErrorDetail):
+    """A bad end of a job, as the last frame tells it: the error, and what was used until then."""
+
+    usage: Usage | None = None
+
+
 class JobFact(Message):
     """What every event says: which job, whose, and when."""
 
@@ -37,6 +51,7 @@ class Accepted(JobFact):
     user_id: str
     request_id: str | None = None
     model: str | None = None
+    deadline: AwareDatetime | None = None
 
 
 class Claimed(JobFact):
@@ -46,6 +61,8 @@ class Claimed(JobFact):
     attempt: int
     worker: str
     asked_at: AwareDatetime
+    first_seq: int = 0
+    """The number of its first frame: above 0, it goes on with the answer of an attempt that was lost."""
 
 
 class FirstFrame(JobFact):
@@ -53,6 +70,30 @@ class FirstFrame(JobFact):
 
     type: Literal["first_frame"] = "first_frame"
     attempt: int
+
+
+class HandedBack(JobFact):
+    """A worker that stops gave the job back unfinished; another one takes it."""
+
+    type: Literal["handed_back"] = "handed_back"
+    attempt: int
+
+
+class Postponed(JobFact):
+    """An attempt failed in a way that may pass: the job waits in a retry topic."""
+
+    type: Literal["postponed"] = "postponed"
+    attempt: int
+    error: ErrorDetail
+    until: AwareDatetime
+
+
+class Redriven(JobFact):
+    """A dead letter went back to its topic: the job, which had failed, is open again."""
+
+    type: Literal["redriven"] = "redriven"
+    redrive: int
+    """1 for the first time."""
 
 
 class Finished(JobFact):
@@ -83,7 +124,8 @@ class Cancelled(JobFact):
 
 
 Event = Annotated[
-    Accepted | Claimed | FirstFrame | Finished | Failed | Cancelled, Field(discriminator="type")
+    Accepted | Claimed | FirstFrame | HandedBack | Postponed | Redriven | Finished | Failed | Cancelled,
+    Field(discriminator="type"),
 ]
 EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 TERMINAL_EVENTS = (Finished, Failed, Cancelled)

@@ -5,6 +5,8 @@ A frame is bytes that a person can read in the log: its kind (one letter), its a
     c1 {"id":"chatcmpl-01J...","choices":[...],"x_seq":0}
 
 Its `seq` is its index in the log. Frames stay bytes on the way from worker to client: no object per token.
+An attempt that goes on where a lost one stopped names the seq of its own first frame: `c2@57 {...}`. So who
+meets a new attempt's frames can tell a continued log from one that was begun anew, and never joins the two.
 """
 
 import struct
@@ -26,16 +28,18 @@ class FrameKind(IntEnum):
     RESULT = ord("r")
     """The whole answer of a job that was not streamed. Terminal."""
     ERROR = ord("e")
-    """An ErrorDetail. Terminal."""
+    """A Failure. Terminal."""
     END = ord("z")
-    """The stream is whole. Terminal, no payload."""
+    """The stream is whole: an Ending. Terminal."""
 
 
 TERMINAL = frozenset({FrameKind.RESULT, FrameKind.ERROR, FrameKind.END})
 
 
-def frame(kind: FrameKind, attempt: int, payload: bytes) -> bytes:
-    """Build a frame."""
+def frame(kind: FrameKind, attempt: int, payload: bytes, start: int = 0) -> bytes:
+    """Build a frame. `start` is the seq of its attempt's first frame."""
+    if start:
+        return b"%c%d@%d %b" % (kind, attempt, start, payload)
     return b"%c%d %b" % (kind, attempt, payload)
 
 
@@ -44,9 +48,19 @@ def payload_of(raw: bytes) -> bytes:
     return raw[raw.index(b" ") + 1 :]
 
 
+def mark_of(raw: bytes) -> bytes:
+    """The attempt of a frame with its start, as they are written: the same for all frames of an attempt."""
+    return raw[1 : raw.index(b" ")]
+
+
 def attempt_of(raw: bytes) -> int:
     """The attempt that wrote a frame."""
-    return int(raw[1 : raw.index(b" ")])
+    return int(mark_of(raw).partition(b"@")[0])
+
+
+def start_of(raw: bytes) -> int:
+    """The seq of the first frame that a frame's attempt wrote."""
+    return int(mark_of(raw).partition(b"@")[2] or 0)
 
 
 def is_terminal(raw: bytes) -> bool:

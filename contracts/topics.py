@@ -13,6 +13,7 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 JOB_PARTITIONS = 12
 """A worker runs hundreds of jobs from one partition; partitions only bound how many workers share a lane."""
+RETRY_PARTITIONS = 3
 DEAD_SUFFIX = ".dead.v1"
 
 
@@ -71,8 +72,23 @@ EVENTS = Topic(
 )
 
 
+RETRIES: dict[int, Topic] = {
+    seconds: Topic(
+        name=f"retry.{name}.v1",
+        key="as in the origin",
+        partitions=RETRY_PARTITIONS,
+        retention_ms=7 * DAY_MS,
+        payload=TypeAdapter(CompletionEnvelope),
+        summary=f"Records of job topics that wait {name} for their next try",
+        dead_letter=f"retry.{name}{DEAD_SUFFIX}",
+    )
+    for seconds, name in ((10, "10s"), (60, "1m"), (600, "10m"))
+}
+"""Retry topics by their usual delay in seconds; a record's header `x-not-before` says when it is due."""
+
+
 def catalogue() -> list[Topic]:
     """Every topic of the product, in order of name."""
-    live = [*COMPLETION.values(), EVENTS]
+    live = [*COMPLETION.values(), EVENTS, *RETRIES.values()]
     dead = [dead_topic(topic) for topic in live if topic.dead_letter]
     return sorted([*live, *dead], key=lambda topic: topic.name)

@@ -5,7 +5,19 @@ from datetime import UTC, datetime
 from contracts.base import Message
 from contracts.envelope import AuthMethod, Caller, Lane
 from contracts.errors import ApiError, ErrorCode
-from contracts.events import Accepted, Cancelled, Claimed, Event, Failed, Finished, FirstFrame, Usage
+from contracts.events import (
+    Accepted,
+    Cancelled,
+    Claimed,
+    Event,
+    Failed,
+    Finished,
+    FirstFrame,
+    HandedBack,
+    Postponed,
+    Redriven,
+    Usage,
+)
 from contracts.jobs import CompletionEnvelope, CompletionJob, ObjectRef
 from contracts.topics import EVENTS, Topic
 
@@ -41,6 +53,9 @@ def events() -> list[Event]:
         ),
         Claimed(job_id=JOB, tenant="t1", at=NOON, attempt=1, worker="w1", asked_at=NOON),
         FirstFrame(job_id=JOB, tenant="t1", at=NOON, attempt=1),
+        HandedBack(job_id=JOB, tenant="t1", at=NOON, attempt=1),
+        Postponed(job_id=JOB, tenant="t1", at=NOON, attempt=1, error=error, until=LATER),
+        Redriven(job_id=JOB, tenant="t1", at=NOON, redrive=1),
         Finished(job_id=JOB, tenant="t1", at=NOON, attempt=1, finish_reason="stop", usage=USAGE),
         Failed(job_id=JOB, tenant="t1", at=NOON, attempt=2, error=error),
         Cancelled(job_id=JOB, tenant="t1", at=NOON, attempt=1, usage=USAGE),

@@ -85,3 +85,8 @@ def test_without_a_moment_the_clock_decides() -> None:
 
     assert late.is_expired()
     assert not early.is_expired()
+
+
+def test_a_record_of_another_version_is_poison() -> None:
+    with pytest.raises(ValidationError, match="version"):
+        CompletionEnvelope.model_validate(OLDEST | {"version": 2})

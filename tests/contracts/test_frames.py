@@ -10,8 +10,10 @@ from contracts.frames import (
     attempt_of,
     frame,
     is_terminal,
+    mark_of,
     pack,
     payload_of,
+    start_of,
     unpack,
 )
 from contracts.ids import new_ulid
@@ -26,6 +28,15 @@ def test_a_frame_reads_as_it_stands_in_the_log() -> None:
     assert raw == b'c12 {"x_seq":0}'
     assert attempt_of(raw) == 12
     assert payload_of(raw) == b'{"x_seq":0}'
+
+
+def test_the_frames_of_an_attempt_that_goes_on_name_where_it_began() -> None:
+    raw = frame(FrameKind.CHUNK, 2, b"{}", start=57)
+
+    assert raw == b"c2@57 {}"
+    assert (attempt_of(raw), start_of(raw), payload_of(raw)) == (2, 57, b"{}")
+    assert mark_of(raw) == mark_of(frame(FrameKind.END, 2, b"", start=57))
+    assert start_of(frame(FrameKind.CHUNK, 2, b"{}")) == 0
 
 
 @pytest.mark.parametrize("payload", [b"", b" ", b"a b c", b"\x00\xff\n", b"c1 x"])

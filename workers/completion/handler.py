@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from contracts.envelope import Envelope
 from contracts.errors import ApiError, ErrorCode
+from contracts.events import Ending
 from contracts.frames import FrameKind
 from contracts.ids import chat_id
 from contracts.jobs import CompletionJob
@@ -15,7 +16,7 @@ from infra.telemetry.names import Attribute, Operation
 from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
 from workers.completion.core import Outcome, Provider, Stream, upstream_body, wants_usage, whole_answer
-from workers.runtime.attempt import Attempt, Ending
+from workers.runtime.attempt import Attempt
 
 CompletionAttempt = Attempt[CompletionJob]
 

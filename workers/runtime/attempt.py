@@ -1,11 +1,10 @@
 """One try at a job by this process: what was asked, and the hand on its log."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, Protocol
 
 from contracts.envelope import Envelope, JobT
-from contracts.events import Usage
+from contracts.events import Ending, Usage
 from contracts.frames import FrameKind, frame
 from infra.telemetry.spans import Span
 
@@ -29,15 +28,6 @@ class JobLog(Protocol):
 
     async def flushed(self) -> None:
         """Wait until everything is written. Raises as `append` does."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """A good end of an attempt, as its Finished event tells it."""
-
-    model: str | None = None
-    finish_reason: str | None = None
-    usage: Usage | None = None
 
 
 class Attempt(Generic[JobT]):

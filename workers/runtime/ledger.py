@@ -6,9 +6,8 @@ from typing import Any, Protocol
 
 from contracts.envelope import Envelope
 from contracts.errors import ErrorDetail
-from contracts.events import Cancelled, Claimed, Event, Failed, Finished, FirstFrame, Usage
+from contracts.events import Cancelled, Claimed, Ending, Event, Failed, Finished, FirstFrame, Usage
 from contracts.topics import EVENTS, Topic
-from workers.runtime.attempt import Ending
 
 
 class EventProducer(Protocol):

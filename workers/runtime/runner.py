@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts.envelope import Envelope, JobT
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
+from contracts.events import Ending
 from contracts.frames import FrameKind
 from infra.bus.errors import Poison
 from infra.bus.record import Record
@@ -30,7 +31,7 @@ from infra.relay.writer import LogLost, StaleAttempt
 from infra.telemetry.names import KAFKA, Attribute, Operation
 from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
-from workers.runtime.attempt import Attempt, Ending, JobLog, Work
+from workers.runtime.attempt import Attempt, JobLog, Work
 from workers.runtime.ledger import EventProducer, Ledger
 from workers.runtime.running import Running, cancelled, too_late
 
