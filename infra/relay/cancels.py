@@ -8,26 +8,35 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from infra.relay.keys import CANCELS, claim_key
+from contracts.errors import ApiError, ErrorCode
+from contracts.events import Failure
+from infra.relay.keys import CANCELS, claim_key, log_key
 from infra.relay.redis import RelayDown
+from infra.relay.scripts import CANCEL
 from infra.relay.subscription import Subscription
 
 CANCELLED = "cancelled"
 """The field of a claim that says so."""
+LAST_WORD = Failure(**dict(ApiError(ErrorCode.CANCELLED, "The job was cancelled").detail))
+"""What the log of a cancelled job ends with."""
 
 log = logging.getLogger(__name__)
 
 
-async def cancel_job(client: Redis, job_id: str, retention: int) -> None:
-    """Tell whoever has the job, now or later, to stop it. Raises RelayDown."""
+async def cancel_job(client: Redis, job_id: str, retention: int) -> bool:
+    """Tell whoever has the job, now or later, to stop it. Raises RelayDown.
+
+    A job that no worker holds, because it is queued or waits for a retry, ends at once, and True is returned.
+    """
+    script = client.register_script(CANCEL)
     try:
-        async with client.pipeline(transaction=False) as pipeline:
-            pipeline.hset(claim_key(job_id), CANCELLED, "1")
-            pipeline.expire(claim_key(job_id), retention)
-            pipeline.publish(CANCELS, job_id)
-            await pipeline.execute()
+        ended = await script(
+            keys=[claim_key(job_id), log_key(job_id)],
+            args=[job_id, retention, CANCELS, LAST_WORD.model_dump_json()],
+        )
     except RedisError as error:
         raise RelayDown(str(error)) from error
+    return bool(ended)
 
 
 class Cancels:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from contracts.frames import mark_of, start_of
 from infra.relay.redis import RelayDown
 
 FIRST_PAGE = 16
@@ -11,6 +12,9 @@ FIRST_PAGE = 16
 REREAD_SECONDS = 0.2
 GIVE_UP_READS = 50
 """Reads of a log that cannot be reached, or lacks announced frames, before the stream is given up."""
+SHORT_SECONDS = 20.0
+"""How long a log may be shorter than what was handed out. Redis forgot it then: its worker, if it lives,
+writes it again with its next frame; beyond, nobody will."""
 
 
 class StreamLost(Exception):
@@ -31,7 +35,8 @@ class Follower:
     """
 
     __slots__ = (
-        *("_bytes", "_closed", "_limit", "_log", "_nudged", "_page", "_pending", "_seen", "_wake"),
+        *("_bytes", "_closed", "_limit", "_log", "_mark", "_nudged", "_page", "_pending", "_seen"),
+        *("_short_since", "_wake"),
         *("filled", "job_id", "last_given", "seq"),
     )
 
@@ -51,6 +56,8 @@ class Follower:
         self._page = FIRST_PAGE
         self._nudged = False
         self._closed = False
+        self._mark: bytes | None = None
+        self._short_since: float | None = None
         self._wake: asyncio.Future[None] | None = None
 
     @property
@@ -74,10 +81,17 @@ class Follower:
         self._seen = max(self._seen, end)
         self.wake()
 
-    def announce(self, length: int) -> None:
-        """The log holds `length` frames, as a look into it showed."""
+    def announce(self, length: int, now: float = 0.0) -> None:
+        """The log holds `length` frames, as a look into it showed at the loop time `now`."""
         if length > self._seen:
             self._seen = length
+            self.wake()
+        if length >= self.seq:
+            self._short_since = None
+        elif self._short_since is None:
+            self._short_since = now
+        elif now - self._short_since > SHORT_SECONDS:
+            self._seen = self.seq + 1  # which never comes: reading it says so
             self.wake()
 
     def nudge(self) -> None:
@@ -108,13 +122,25 @@ class Follower:
         elif self.is_behind and not self._closed:
             frames = await self._read()
             self.filled += len(frames)
-        self.seq += len(frames)
+        if frames:
+            self._join(frames)
+            self.seq += len(frames)
         return frames
 
     def wake(self) -> None:
         """Let a waiting `next` look again."""
         if self._wake is not None and not self._wake.done():
             self._wake.set_result(None)
+
+    def _join(self, frames: Sequence[bytes]) -> None:
+        """Raise StreamLost when these do not go on where those before ended: another attempt began anew."""
+        if mark_of(frames[0]) == self._mark == mark_of(frames[-1]):
+            return
+        for seq, frame in enumerate(frames, self.seq):
+            mark = mark_of(frame)
+            if mark != self._mark and self._mark is not None and start_of(frame) != seq:
+                raise StreamLost(f"{self.job_id} at {seq}: attempt {mark.decode()} began anew")
+            self._mark = mark
 
     def _take(self, frames: Sequence[bytes]) -> None:
         self._pending += frames

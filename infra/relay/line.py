@@ -18,7 +18,7 @@ from redis.asyncio import Connection, ConnectionPool
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from infra.relay.redis import RelayDown, open_pool
-from infra.relay.scripts import APPEND, CLAIM, HOLD
+from infra.relay.scripts import APPEND, CLAIM, HOLD, RELEASE
 from infra.settings import RedisSettings
 
 
@@ -34,7 +34,8 @@ class Script:
         object.__setattr__(self, "sha", digest)
 
 
-APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT = Script(APPEND), Script(CLAIM), Script(HOLD)
+APPEND_SCRIPT, CLAIM_SCRIPT = Script(APPEND), Script(CLAIM)
+HOLD_SCRIPT, RELEASE_SCRIPT = Script(HOLD), Script(RELEASE)
 
 
 class ScriptLine:
@@ -75,7 +76,7 @@ class ScriptLine:
             if self._connection is not None:
                 return self._connection
             connection: Connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
-            for script in (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT):
+            for script in (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT, RELEASE_SCRIPT):
                 await connection.send_command("SCRIPT LOAD", script.text)
                 await connection.read_response()
             self._connection = connection

@@ -27,6 +27,13 @@ class LogReader:
             raise RelayDown(str(error)) from error
         return cast("list[bytes]", frames)  # answers are not decoded: open_redis
 
+    async def whole(self, job_id: str) -> list[bytes]:
+        """All frames of a log. Raises RelayDown."""
+        frames: list[bytes] = []
+        while page := await self.read(job_id, len(frames)):
+            frames += page
+        return frames
+
     async def lengths(self, job_ids: list[str]) -> list[int]:
         """How many frames each log holds, in one round trip. Raises RelayDown."""
         async with self._client.pipeline(transaction=False) as pipeline:

@@ -1,5 +1,6 @@
 """The connection to Redis or Valkey, with a limit on every wait."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -55,6 +56,13 @@ async def ping(client: Redis) -> None:
         await client.ping()
     except RedisError as error:
         raise RelayDown(str(error)) from error
+
+
+def heed_cancel() -> None:
+    """Raise the CancelledError that redis-py 8.1 swallowed: it loses one that comes while it connects."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 class RelayDown(Exception):

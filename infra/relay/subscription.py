@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError
 
-from infra.relay.redis import RelayDown
+from infra.relay.redis import RelayDown, heed_cancel
 
 RECONNECT_SECONDS = 0.2
 PING_SECONDS = 5.0
@@ -74,6 +74,7 @@ class Subscription:
             while True:
                 answer = await pubsub.parse_response(block=True)
                 self._heard = asyncio.get_running_loop().time()
+                heed_cancel()
                 if answer is None:
                     continue
                 if answer[0] == b"message":
@@ -81,6 +82,7 @@ class Subscription:
                 elif answer[0] == b"subscribe":
                     self._listening.set()
                     await self._on_open()
+                    heed_cancel()
 
     async def _ping(self, pubsub: PubSub) -> None:
         loop = asyncio.get_running_loop()

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
+from infra.relay.job_log import JobLog, StaleAttempt
 from infra.relay.keys import claim_key, log_key
-from infra.relay.line import APPEND_SCRIPT, ScriptLine
+from infra.relay.line import APPEND_SCRIPT, HOLD_SCRIPT, Script, ScriptLine
 from infra.relay.redis import RelayDown
 from infra.settings import RelaySettings
 
-STALE, LOST = -1, -2
+STALE, LOST, UNHELD = -1, -2, -3
+"""Answers of the append script."""
 RETRY_SECONDS = 0.2
 GIVE_UP_SECONDS = 30.0
 """How long a write is tried again while Redis is away; beyond, the jobs of that write fail truthfully."""
@@ -23,14 +26,6 @@ GATHER_SECONDS = 0.002
 log = logging.getLogger(__name__)
 
 
-class StaleAttempt(Exception):
-    """A newer attempt holds the job: this one must stop, and nothing that it writes is seen."""
-
-
-class LogLost(Exception):
-    """Frames that were written are gone from the log, so that nothing may follow them."""
-
-
 class WriterStats(Protocol):
     """What the writer counts."""
 
@@ -38,86 +33,13 @@ class WriterStats(Protocol):
     def frames_refused(self, count: int) -> None: ...
 
 
-class JobLog:
-    """One attempt's hand on a job's log. Appending never waits; `room` and `flushed` do."""
-
-    __slots__ = ("_changed", "_failure", "_limit", "_pending", "_wire", "attempt", "job_id", "seq", "size")
-
-    def __init__(self, wire: "Wire", job_id: str, attempt: int, first_seq: int, limit: int) -> None:
-        self.job_id = job_id
-        self.attempt = attempt
-        self.seq = first_seq
-        """Number of the next frame."""
-        self._wire = wire
-        self._limit = limit
-        self._pending: list[bytes] = []
-        self.size = 0
-        """Bytes that are unwritten."""
-        self._failure: Exception | None = None
-        self._changed: asyncio.Event | None = None
-
-    def append(self, frame: bytes) -> None:
-        """Add a frame. Raises StaleAttempt, LogLost or RelayDown when an earlier write was refused."""
-        if self._failure is not None:
-            raise self._failure
-        if not self._pending:
-            self._wire.wants_flush(self)
-        self._pending.append(frame)
-        self.size += len(frame)
-        self.seq += 1
-
-    async def room(self) -> None:
-        """Wait while too many bytes are unwritten. Raises as `append` does."""
-        while self.size > self._limit and self._failure is None:
-            await self._change()
-        if self._failure is not None:
-            raise self._failure
-
-    async def flushed(self) -> None:
-        """Wait until every appended frame stands in the log. Raises as `append` does."""
-        while self.size and self._failure is None:
-            await self._change()
-        if self._failure is not None:
-            raise self._failure
-
-    def pending(self) -> tuple[int, list[bytes]]:
-        """Seq of the first unwritten frame, and the frames that are unwritten at this moment."""
-        return self.seq - len(self._pending), self._pending[:]
-
-    def written(self, count: int) -> None:
-        """The first `count` unwritten frames stand in the log now."""
-        done, self._pending = self._pending[:count], self._pending[count:]
-        self.size -= sum(map(len, done))
-        self._wake()
-        if self._pending:
-            self._wire.wants_flush(self)
-
-    def fail(self, failure: Exception) -> None:
-        """No further frame of this attempt is taken."""
-        self._failure = failure
-        self._pending = []
-        self.size = 0
-        self._wake()
-
-    async def _change(self) -> None:
-        if self._changed is None:
-            self._changed = asyncio.Event()
-        self._changed.clear()
-        await self._changed.wait()
-
-    def _wake(self) -> None:
-        if self._changed is not None:
-            self._changed.set()
-
-
 class Wire:
     """All logs whose frames go to one edge, and the one write that is in flight for them."""
 
-    def __init__(self, channel: str, line: ScriptLine, settings: RelaySettings, stats: WriterStats) -> None:
+    def __init__(self, channel: str, means: "Means") -> None:
         self._channel = channel
-        self._line = line
-        self._settings = settings
-        self._stats = stats
+        self._means = means
+        self.settings = means.settings
         self._waiting: OrderedDict[str, JobLog] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self.jobs = 0
@@ -151,71 +73,110 @@ class Wire:
             answers = await self._write(batch)
         except RelayDown as failure:
             for job, _, frames in batch:
-                self._stats.frames_refused(len(frames))
+                self._means.stats.frames_refused(len(frames))
                 job.fail(failure)
             return
         for (job, _, frames), answer in zip(batch, answers, strict=True):
-            self._settle(job, len(frames), answer)
+            self._settle(job, frames, answer)
 
     def _take(self) -> list[JobLog]:
         taken, size = [], 0
-        while self._waiting and size < self._settings.flush_bytes:
+        while self._waiting and size < self.settings.flush_bytes:
             _, job = self._waiting.popitem(last=False)
             taken.append(job)
             size += job.size
         return taken
 
-    def _settle(self, job: JobLog, count: int, answer: int) -> None:
-        if answer == STALE:
-            self._stats.frames_refused(count)
+    def _settle(self, job: JobLog, frames: list[bytes], answer: int) -> None:
+        stats = self._means.stats
+        if answer >= 0:
+            stats.frames_written(len(frames))
+            job.written(len(frames), sum(map(len, frames)))
+        elif answer == STALE:
+            stats.frames_refused(len(frames))
             job.fail(StaleAttempt(f"attempt {job.attempt} of {job.job_id} is over"))
-        elif answer == LOST:
-            self._stats.frames_refused(count)
-            job.fail(LogLost(f"the log of {job.job_id} is gone"))
-        else:
-            self._stats.frames_written(count)
-            job.written(count)
+        else:  # LOST: frames are missing, which were written before
+            job.rewind()
 
-    async def _write(self, batch: Iterable[tuple[JobLog, int, list[bytes]]]) -> list[int]:
+    async def _write(self, batch: Sequence[tuple[JobLog, int, list[bytes]]]) -> list[int]:
+        means = self._means
         keys: list[str] = []
-        args: list[str | int | bytes] = [self._channel, self._settings.retention]
+        args: list[str | int | bytes] = [self._channel, means.settings.retention]
         for job, first, frames in batch:
             keys += (log_key(job.job_id), claim_key(job.job_id))
-            args += (job.job_id, job.attempt, first, len(frames), *frames)
+            args += (job.job_id, f"{job.attempt} {means.worker}", first, len(frames), *frames)
+        answers: list[int] = await self._call(APPEND_SCRIPT, keys, args)
+        if UNHELD not in answers:
+            return answers
+        # Redis forgot these claims: they are ours again, unless another worker was faster.
+        unheld = {
+            job.job_id: job.attempt
+            for (job, *_), answer in zip(batch, answers, strict=True)
+            if answer == UNHELD
+        }
+        about: list[str | int | bytes] = [means.worker, means.lease, means.settings.retention]
+        await self._call(HOLD_SCRIPT, [claim_key(job_id) for job_id in unheld], [*about, *unheld.values()])
+        again: list[int] = await self._call(APPEND_SCRIPT, keys, args)
+        return again
+
+    async def _call(
+        self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]
+    ) -> Any:  # the script's
         until = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
         while True:
             try:
-                answers: list[int] = await self._line.call(APPEND_SCRIPT, keys, args)
+                return await self._means.line.call(script, keys, args)
             except RelayDown as error:
                 if asyncio.get_running_loop().time() > until:
                     raise
                 log.warning("relay_write_failed", extra={"channel": self._channel, "error": str(error)})
                 await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return answers
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every wire of a worker writes with."""
+
+    line: ScriptLine
+    settings: RelaySettings
+    stats: WriterStats
+    worker: str
+    """Who writes, by the name under which it claims."""
+    lease: int
+    """Milliseconds of a lease, for a claim that Redis forgot."""
 
 
 class RelayWriter:
     """Opens logs for attempts, and keeps one wire for each edge that is waited at."""
 
-    def __init__(self, line: ScriptLine, settings: RelaySettings, stats: WriterStats) -> None:
-        self._line = line
-        self._settings = settings
-        self._stats = stats
+    def __init__(
+        self, line: ScriptLine, settings: RelaySettings, stats: WriterStats, worker: str, *, lease: float
+    ) -> None:
+        self._means = Means(line, settings, stats, worker, int(lease * 1000))
         self._wires: dict[str, Wire] = {}
 
     @asynccontextmanager
     async def open(
-        self, job_id: str, attempt: int, reply_to: str | None, *, first_seq: int = 0
+        self,
+        job_id: str,
+        attempt: int,
+        reply_to: str | None,
+        *,
+        first_seq: int = 0,
+        kept: Sequence[bytes] = (),
     ) -> AsyncIterator[JobLog]:
-        """The log of one attempt, whose frames also go to the channel `reply_to`."""
+        """The log of one attempt, whose frames also go to the channel `reply_to`.
+
+        An attempt that goes on behind others gives the frames that they left, so that all can be written
+        again should Redis forget them.
+        """
         channel = reply_to or ""
         wire = self._wires.get(channel)
         if wire is None:
-            wire = self._wires[channel] = Wire(channel, self._line, self._settings, self._stats)
+            wire = self._wires[channel] = Wire(channel, self._means)
         wire.jobs += 1
         try:
-            yield JobLog(wire, job_id, attempt, first_seq, self._settings.pending_bytes)
+            yield JobLog(wire, job_id, attempt, kept, first_seq)
         finally:
             wire.jobs -= 1
             if wire.jobs == 0:
