@@ -11,8 +11,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contracts.envelope import Lane
+
 KIB = 1024
 MIB = 1024 * KIB
+LANE_SECONDS: dict[Lane, float] = {
+    Lane.PRIORITY: 10.0,
+    Lane.DEFAULT: 30.0,
+    Lane.FLEX: 600.0,
+    Lane.BATCH: 86_400.0,
+}
 
 
 def _words(value: object) -> object:
@@ -27,8 +35,15 @@ def _pairs(value: object) -> object:
     return dict(pair.strip().partition("=")[::2] for pair in value.split(",") if pair.strip())
 
 
+def _lane_seconds(value: object) -> object:
+    """`default=30,flex=600` as a mapping, in which the other lanes keep theirs."""
+    given = _pairs(value)
+    return LANE_SECONDS | given if isinstance(given, dict) else given
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Pairs = Annotated[dict[str, int], NoDecode, BeforeValidator(_pairs)]
+LaneSeconds = Annotated[dict[Lane, float], NoDecode, BeforeValidator(_lane_seconds)]
 
 
 def _section(prefix: str) -> SettingsConfigDict:
@@ -160,6 +175,10 @@ class EdgeSettings(BaseSettings):
     """Seconds for a whole request body to arrive."""
     drain_timeout: float = 30.0
     """Seconds that running streams get when the process is told to stop."""
+    lane_wait: LaneSeconds = Field(default_factory=lambda: dict(LANE_SECONDS))
+    """Expected seconds of waiting from which on a lane takes no more jobs, as `default=30,flex=600`."""
+    lane_depth: int = 10_000
+    """Waiting jobs from which on a lane takes no more, however fast it is."""
     cors_origins: Words = ()
 
 
@@ -188,6 +207,13 @@ class WorkerSettings(BaseSettings):
     max_jobs: int = 512
     """Jobs that one process runs at once."""
     max_attempts: int = 3
+    """Tries of one record in a row that may end with an unforeseen exception."""
+    max_lost: int = 5
+    """Attempts at one job whose worker died; one more is not made: the job itself may be the killer."""
+    max_record: int = 4 * MIB
+    """Bytes of a record; a larger one is no job of ours."""
+    max_age: float = 86_400.0
+    """Seconds after its deadline from which on a job is not even ended but put to the dead letters."""
     lease: float = 10.0
     """Seconds after which the jobs of a worker that renews no more may be taken over."""
     drain_timeout: float = 30.0
