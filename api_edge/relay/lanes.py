@@ -33,7 +33,7 @@ class LaneStats(Protocol):
 
     def lane(self, lane: str, waiting: int, expected_wait: float | None) -> None: ...
     def lane_unknown(self, lane: str) -> None: ...
-    def refused(self, lane: str, why: str) -> None: ...
+    def refused(self, lane: str, limit: str) -> None: ...
 
 
 class Lanes:
@@ -112,8 +112,8 @@ class Lanes:
         return min(depth, max(FEW, in_time))
 
     def _refusal(self, load: LaneLoad) -> ApiError:
-        why = "depth" if self._bound(load) >= self._settings.lane_depth else "wait"
-        self._stats.refused(load.lane.value, why)
+        limit = "depth" if self._bound(load) >= self._settings.lane_depth else "wait"
+        self._stats.refused(load.lane.value, limit)
         wait = UNKNOWN_RETRY if load.expected_wait is None else load.expected_wait
         wait = min(MAX_RETRY, max(MIN_RETRY, wait))
         # From half of it on, so that those who were refused together do not come back together.

@@ -54,6 +54,25 @@ class EdgeMetrics:
         self._accepted = Series(
             Counter(Metric.JOBS_ACCEPTED, "Jobs durably in their topic", ("kind", "lane"), registry=registry)
         )
+        self._refused = Series(
+            Counter(
+                Metric.JOBS_REFUSED,
+                "Jobs that were not accepted because their lane was full, by its limit",
+                ("lane", "limit"),
+                registry=registry,
+            )
+        )
+        self._waiting = Series(
+            Gauge(Metric.LANE_WAITING, "Jobs that no worker has begun", ("lane",), registry=registry)
+        )
+        self._wait = Series(
+            Gauge(
+                Metric.LANE_WAIT,
+                "Seconds until a job accepted now begins; absent when no worker lives",
+                ("lane",),
+                registry=registry,
+            )
+        )
         self._first_token = Series(
             Histogram(
                 Metric.FIRST_TOKEN,
@@ -80,6 +99,23 @@ class EdgeMetrics:
     def accepted(self, kind: str, lane: str) -> None:
         """A job is durably in its topic."""
         self._accepted.of(kind, lane).inc()
+
+    def refused(self, lane: str, limit: str) -> None:
+        """A job was not accepted: it would wait too long (`wait`), or too many do (`depth`)."""
+        self._refused.of(lane, limit).inc()
+
+    def lane(self, lane: str, waiting: int, expected_wait: float | None) -> None:
+        """How busy a lane is, for all edges and workers."""
+        self._waiting.of(lane).set(waiting)
+        if expected_wait is None:
+            self._wait.drop(lane)
+        else:
+            self._wait.of(lane).set(expected_wait)
+
+    def lane_unknown(self, lane: str) -> None:
+        """Nothing is known of a lane any more."""
+        self._waiting.drop(lane)
+        self._wait.drop(lane)
 
     def first_token(self, model: str, seconds: float) -> None:
         """The first token of a stream went to its client."""

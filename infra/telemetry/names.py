@@ -83,6 +83,9 @@ class Metric(StrEnum):
     HTTP_SECONDS = "jan_http_request_seconds"
     ERRORS = "jan_errors_total"
     JOBS_ACCEPTED = "jan_jobs_accepted_total"
+    JOBS_REFUSED = "jan_jobs_refused_total"
+    LANE_WAITING = "jan_lane_waiting"
+    LANE_WAIT = "jan_lane_expected_wait_seconds"
     STREAMS_OPEN = "jan_streams_open"
     FIRST_TOKEN = "jan_first_token_seconds"  # noqa: S105  a metric, not a token
 
