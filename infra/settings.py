@@ -43,6 +43,14 @@ def _lane_seconds(value: object) -> object:
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Pairs = Annotated[dict[str, int], NoDecode, BeforeValidator(_pairs)]
+MAX_RETRIES = 3
+"""There is a retry topic for each of so many further attempts."""
+Delays = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
+    NoDecode,
+    BeforeValidator(_words),
+    Field(max_length=MAX_RETRIES),
+]
 LaneSeconds = Annotated[dict[Lane, float], NoDecode, BeforeValidator(_lane_seconds)]
 
 
@@ -210,6 +218,10 @@ class WorkerSettings(BaseSettings):
     """Tries of one record in a row that may end with an unforeseen exception."""
     max_lost: int = 5
     """Attempts at one job whose worker died; one more is not made: the job itself may be the killer."""
+    retry_delays: Delays = (10.0, 60.0, 600.0)
+    """Seconds before each further attempt of a patient job, as `10,60,600`; fewer mean fewer attempts."""
+    results_ttl: float = 25 * 3_600.0
+    """Seconds that the answer of a keyed job is kept, which is longer than its key."""
     max_record: int = 4 * MIB
     """Bytes of a record; a larger one is no job of ours."""
     max_age: float = 86_400.0

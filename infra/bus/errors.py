@@ -5,7 +5,7 @@ BusError
 ├── BusUnavailable  the broker cannot be reached, or refuses
 └── RecordTooLarge  the record will never fit
 
-Poison stands apart: a handler raises it to say that no attempt will ever succeed.
+Poison and Exhausted stand apart: a handler raises them to say that no further attempt is to be made.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,8 @@ from aiokafka.errors import (
     RecordTooLargeError,
     RequestTimedOutError,
 )
+
+from contracts.errors import ErrorDetail
 
 
 class BusError(Exception):
@@ -38,6 +40,16 @@ class RecordTooLarge(BusError):
 
 class Poison(Exception):
     """Raised by a handler: the record can never be handled, so it goes to the dead letters at once."""
+
+
+class Exhausted(Exception):
+    """Raised by a handler: the record was tried often enough, so it goes to the dead letters at once."""
+
+    def __init__(self, detail: ErrorDetail, attempts: int) -> None:
+        super().__init__(detail.message)
+        self.detail = detail
+        """What the job's caller is told."""
+        self.attempts = attempts
 
 
 def bus_error(doing: str, error: BaseException) -> BusError:
