@@ -112,7 +112,7 @@ class LaneCounts:
 
 
 @asynccontextmanager
-async def told(board: Board, worker: str, counts: LaneCounts) -> AsyncIterator[None]:
+async def reported(board: Board, worker: str, counts: LaneCounts) -> AsyncIterator[None]:
     """While open, the edges know what this worker does; after that, at once, that it is gone."""
     telling = asyncio.create_task(_tell(board, worker, counts), name="load")
     try:

@@ -7,7 +7,7 @@ import pytest
 from infra.bus.record import Record
 from infra.relay.load import LaneReport, WorkerReport
 from infra.relay.redis import RelayDown
-from workers.runtime.load import LaneCounts, told
+from workers.runtime.load import LaneCounts, reported
 
 TOPIC = "jobs"
 RECORD = Record(TOPIC, 0, 0, b"k", b"v", {})
@@ -171,7 +171,7 @@ class MemoryBoard:
 async def test_it_is_told_while_the_worker_runs_and_taken_back_at_its_end() -> None:
     board, bench = MemoryBoard(), Bench(places=3)
 
-    async with told(board, "w1", bench.counts):
+    async with reported(board, "w1", bench.counts):
         await asyncio.wait_for(board.heard.wait(), LIMIT)
         left = list(board.left)
 
@@ -183,7 +183,7 @@ async def test_a_board_that_is_away_disturbs_no_work() -> None:
     board = MemoryBoard()
     board.is_down = True
 
-    async with told(board, "w1", LaneCounts()):
+    async with reported(board, "w1", LaneCounts()):
         await asyncio.wait_for(board.heard.wait(), LIMIT)
 
     assert (board.told, board.left) == ([], [])
