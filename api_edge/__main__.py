@@ -20,12 +20,17 @@ from api_edge.deps import Edge
 from api_edge.llm.catalog import open_catalog
 from api_edge.middleware.malformed import EdgeProtocol
 from api_edge.middleware.surfaces import Surface
+from api_edge.relay.lane_watch import watched
+from api_edge.relay.lanes import Lanes
 from contracts.envelope import Caller
 from contracts.ids import new_ulid
+from contracts.topics import COMPLETION
+from infra.bus.lag import open_lag
 from infra.bus.producer import open_producer
 from infra.database import open_database
 from infra.objects import open_objects
 from infra.process import run_process, settle_memory
+from infra.relay.load import LoadBoard
 from infra.relay.reader import RelayReader, open_reader
 from infra.relay.redis import open_redis, ping
 from infra.settings import EdgeSettings, Settings
@@ -71,6 +76,7 @@ class EdgeServer(uvicorn.Server):
 async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[ASGIApp]:
     """The application, with everything that it needs open."""
     metrics = EdgeMetrics(registry)
+    edge_id = new_ulid()
     async with (
         open_tracing(settings.telemetry, "edge") as tracing,
         open_redis(settings.redis) as redis,
@@ -79,8 +85,9 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
         open_producer(settings.kafka) as producer,
         open_catalog(database) as catalog,
         open_reader(
-            new_ulid(), redis, settings.relay, heartbeat=settings.edge.heartbeat, stats=metrics
+            edge_id, redis, settings.relay, heartbeat=settings.edge.heartbeat, stats=metrics
         ) as reader,
+        _open_lanes(edge_id, LoadBoard(redis), settings, metrics) as lanes,
     ):
         accounts = await open_accounts(database, settings.identity)
 
@@ -98,6 +105,7 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
             settings=settings.edge,
             producer=producer,
             relay=reader,
+            lanes=lanes,
             payloads=objects,
             authenticate=caller_of,
             models=catalog,
@@ -112,6 +120,18 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
             return
         async with serve_metrics(registry, checks, own_port, settings.edge.host):
             yield app
+
+
+@asynccontextmanager
+async def _open_lanes(
+    edge_id: str, board: LoadBoard, settings: Settings, metrics: EdgeMetrics
+) -> AsyncIterator[Lanes]:
+    lanes = Lanes(COMPLETION, settings.edge, metrics)
+    if settings.kafka.flavor != "kafka":  # without commit metadata, done work would count as waiting
+        yield lanes
+        return
+    async with watched(lanes, edge_id, board, lambda: open_lag(settings.kafka)):
+        yield lanes
 
 
 async def _listening(reader: RelayReader) -> None:

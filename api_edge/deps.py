@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.envelope import Caller
+from contracts.envelope import Caller, Lane
 from contracts.jobs import ObjectRef
 from contracts.topics import Topic
 from infra.relay.follower import Follower
+from infra.relay.load import LaneLoad
 from infra.settings import EdgeSettings
 from infra.telemetry.spans import Span, Tracing
 
@@ -35,6 +36,16 @@ class Relay(Protocol):
 
     async def cancel(self, job_id: str) -> None:
         """Tell the job's worker to stop."""
+
+
+class Lanes(Protocol):
+    """How busy the lanes are, as last known to this process."""
+
+    def admit(self, lane: Lane) -> None:
+        """Let a job in, before anything is accepted. Raises ApiError when its lane is full."""
+
+    def of(self, lane: Lane) -> LaneLoad | None:
+        """A lane's load; None when nothing is known of now."""
 
 
 class PayloadStore(Protocol):
@@ -71,6 +82,7 @@ class Edge:
     settings: EdgeSettings
     producer: JobProducer
     relay: Relay
+    lanes: Lanes
     payloads: PayloadStore
     authenticate: Authenticate
     models: ModelCatalog

@@ -41,7 +41,11 @@ class Running:
 async def submit_completion(
     edge: Edge, asked: Asked, *, body: dict[str, Any], model: str, stream: bool, lane: Lane
 ) -> AsyncIterator[Running]:
-    """Accept a completion job. Raises ApiError, with nothing accepted, when it cannot be made durable."""
+    """Accept a completion job.
+
+    Raises ApiError, with nothing accepted, when its lane is full or it cannot be made durable.
+    """
+    edge.lanes.admit(lane)
     job_id = new_ulid()
     job = await _job(edge, asked, job_id, CompletionJob(model=model, stream=stream, body=body))
     now = datetime.now(UTC)
