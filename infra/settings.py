@@ -181,6 +181,8 @@ class EdgeSettings(BaseSettings):
     """Seconds from a job's acceptance to its deadline."""
     body_timeout: float = 30.0
     """Seconds for a whole request body to arrive."""
+    idempotency_ttl: int = 86_400
+    """Seconds for which an Idempotency-Key stands for the request that it was sent with first."""
     drain_timeout: float = 30.0
     """Seconds that running streams get when the process is told to stop."""
     lane_wait: LaneSeconds = Field(default_factory=lambda: dict(LANE_SECONDS))

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from infra.bus.errors import BusError, Poison
+from infra.bus.errors import BusError, Exhausted, Poison
 from infra.bus.progress import Counts
 from infra.bus.record import Record
 
@@ -14,6 +14,8 @@ MAX_RETRY_DELAY = 10.0
 BURIAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds between tries to write a dead letter. When all fail, the consumer breaks."""
 BURIAL_LIMIT = 30.0
+FINAL = (Poison, Exhausted)
+"""What a handler raises to say that another attempt is of no use."""
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +54,9 @@ class Attempts:
             failure = await _failure_of(run)
             if failure is None:
                 return
-            if isinstance(failure, Poison) or attempt == self._limits.max_attempts:
-                await self._bury(view(), failure, attempt)
+            if isinstance(failure, FINAL) or attempt == self._limits.max_attempts:
+                made = failure.attempts if isinstance(failure, Exhausted) else attempt
+                await self._bury(view(), failure, made)
                 return
             self._counts.retries += 1
             _tell("bus_record_failed", view(), failure, attempt)

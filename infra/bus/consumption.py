@@ -35,8 +35,10 @@ PARTIAL_POLL_MS = 50
 PLENTY = 4
 """Free places per partition from which on one take serves all; below, each partition gets a share in turn."""
 ERROR_PAUSE = 1.0
-MAX_ERRORS = 30
-"""Polls in a row that may fail before the consumer gives up, a second apart."""
+MAX_ERRORS = 300
+"""Polls in a row that may fail before the consumer gives up, a second apart: its jobs would die with it."""
+FRESH_SECONDS = 30.0
+"""A loop that has not polled for so long is not ready."""
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +103,7 @@ class Consumption:
     @property
     def is_ready(self) -> bool:
         """Whether records would be taken: a settled assignment, and a loop that polled lately."""
-        fresh = time.monotonic() - self._polled < MAX_ERRORS * ERROR_PAUSE
+        fresh = time.monotonic() - self._polled < FRESH_SECONDS
         return self.assignment.is_settled and fresh and not self._draining and not self.failed.is_set()
 
     def progress(self) -> list[PartitionProgress]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -15,24 +16,27 @@ from api_edge.app import HotRoutes
 from api_edge.deps import Edge
 from api_edge.llm.chat import PATH, ChatCompletions
 from api_edge.middleware.conventions import Conventions
+from api_edge.relay.lanes import Lanes
 from contracts.envelope import Caller
-from contracts.errors import ApiError, ErrorCode
+from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.events import EVENT, Event
 from contracts.frames import is_terminal
 from contracts.jobs import CompletionEnvelope, ObjectRef
-from contracts.topics import EVENTS, Topic
+from contracts.topics import COMPLETION, EVENTS, Topic
 from contracts.wire.models import Model
 from infra.bus.errors import BusError
 from infra.bus.record import Record
-from infra.relay.claims import Claim
+from infra.relay.claims import Claim, ClaimAsk
 from infra.relay.follower import Follower
-from infra.relay.writer import StaleAttempt
-from infra.settings import EdgeSettings
+from infra.relay.job_log import StaleAttempt
+from infra.settings import EdgeSettings, WorkerSettings
 from infra.telemetry.metrics import EdgeMetrics
 from infra.telemetry.passing import PassingTracing
 from infra.telemetry.worker_metrics import WorkerMetrics
 from workers.completion.handler import CompletionWork
-from workers.runtime.runner import JobRunner
+from workers.runtime.claiming import Past
+from workers.runtime.reading import Reading
+from workers.runtime.runner import JobRunner, Means
 
 CALLER = Caller(user_id="u1", tenant="t1", roles=("guest",))
 LIMIT = 5.0
@@ -73,13 +77,33 @@ class MemoryRelay:
         self.cancelled: set[str] = set()
         self.ended: list[str] = []
         self.released: list[str] = []
+        self.lost: dict[str, int] = {}
+        self.forgotten: set[str] = set()
+        self.kept: list[str] = []
+        self.asked: list[ClaimAsk] = []
         self.stop: Callable[[str], None] = self.cancelled.add
 
-    async def take(self, job_id: str) -> Claim:
-        self.attempts[job_id] = self.attempts.get(job_id, 0) + 1
-        log = self.logs.get(job_id, [])
-        is_over = bool(log) and is_terminal(log[-1])
-        return Claim(self.attempts[job_id], len(log), is_over, is_cancelled=job_id in self.cancelled)
+    async def take(self, ask: ClaimAsk) -> Claim:
+        self.asked.append(ask)
+        log = self.logs.get(ask.job_id, [])
+        last = log[-1] if log else b""
+        attempt = 0
+        if not (last and is_terminal(last)):
+            attempt = self.attempts[ask.job_id] = max(self.attempts.get(ask.job_id, 0), ask.floor) + 1
+        return Claim(
+            attempt,
+            len(log),
+            last,
+            is_cancelled=ask.job_id in self.cancelled,
+            lost=self.lost.get(ask.job_id, 0),
+            is_forgotten=ask.job_id in self.forgotten,
+        )
+
+    async def past_of(self, job_id: str) -> Past:
+        return Past(attempts=1, was_visible=True)
+
+    async def keep(self, envelope: CompletionEnvelope) -> None:
+        self.kept.append(envelope.job_id)
 
     async def cancel(self, job_id: str) -> None:
         self.cancelled.add(job_id)
@@ -93,8 +117,15 @@ class MemoryRelay:
 
     @asynccontextmanager
     async def open(
-        self, job_id: str, attempt: int, reply_to: str | None, *, first_seq: int = 0
+        self,
+        job_id: str,
+        attempt: int,
+        reply_to: str | None,
+        *,
+        first_seq: int = 0,
+        kept: Sequence[bytes] = (),
     ) -> AsyncIterator[MemoryLog]:
+        assert list(kept) == self.logs.get(job_id, [])[:first_seq]
         yield MemoryLog(self, job_id, attempt)
 
     def append(self, job_id: str, attempt: int, frame: bytes) -> None:
@@ -107,6 +138,9 @@ class MemoryRelay:
             follower.announce(len(log))
         elif follower is not None:
             follower.deliver(len(log) - 1, [frame])
+
+    async def whole(self, job_id: str) -> list[bytes]:
+        return list(self.logs.get(job_id, []))
 
     async def read(self, job_id: str, first_seq: int, most: int) -> list[bytes]:
         return self.logs.get(job_id, [])[first_seq : first_seq + 3]
@@ -146,6 +180,22 @@ class MemoryBus:
 
     async def post_and_wait(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
         self.post(topic, key, value, headers)
+
+
+class MemoryPostponer:
+    """Retry topics as a list."""
+
+    def __init__(self) -> None:
+        self.postponed: list[tuple[Record, ErrorDetail, float | None]] = []
+        self.tries = 1
+
+    async def postpone(
+        self, record: Record, envelope: CompletionEnvelope, error: ErrorDetail, after: float | None
+    ) -> datetime | None:
+        if len(self.postponed) >= self.tries:
+            return None
+        self.postponed.append((record, error, after))
+        return datetime.now(UTC)
 
 
 class MemoryObjects:
@@ -235,27 +285,38 @@ class World:
         self.relay = MemoryRelay()
         self.objects = MemoryObjects()
         self.provider = provider
+        self.lanes = Lanes(COMPLETION, EdgeSettings(), EdgeMetrics(CollectorRegistry()))
         self.edge = Edge(
             settings=settings or EdgeSettings(),
             producer=self.bus,
             relay=self.relay,
+            lanes=self.lanes,
             payloads=self.objects,
             authenticate=_authenticate,
             models=EveryModel(),
             stats=EdgeMetrics(CollectorRegistry()),
             tracing=PassingTracing(),
         )
+        self.postponer = MemoryPostponer()
         metrics = WorkerMetrics(CollectorRegistry())
+        worker_settings = WorkerSettings()
         work = CompletionWork(provider, "local", self.objects, metrics, PassingTracing())
         self.runner = self.bus.runner = JobRunner(
             work,
-            TypeAdapter(CompletionEnvelope),
-            worker="w1",
-            claims=self.relay,
-            logs=self.relay,
-            producer=self.bus,
-            metrics=metrics,
-            tracing=PassingTracing(),
+            Reading(TypeAdapter(CompletionEnvelope), worker_settings),
+            Means(
+                worker="w1",
+                settings=worker_settings,
+                claims=self.relay,
+                memory=self.relay,
+                logs=self.relay,
+                shown=self.relay,
+                results=self.relay,
+                postponer=self.postponer,
+                producer=self.bus,
+                metrics=metrics,
+                tracing=PassingTracing(),
+            ),
         )
         self.relay.stop = self.runner.running.stop
         hot = HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, _nobody)

@@ -6,7 +6,6 @@ from pydantic import TypeAdapter
 
 from contracts.jobs import CompletionEnvelope
 from contracts.topics import COMPLETION
-from infra.database import open_database
 from infra.process import run_process
 from infra.settings import Settings
 from workers.completion.handler import CompletionWork
@@ -23,11 +22,10 @@ async def work(settings: Settings) -> None:
     upstream = settings.provider
     async with (
         open_tools(settings, SERVICE) as tools,
-        open_database(settings.database) as database,
         open_provider(upstream) as provider,
         asyncio.TaskGroup() as tasks,
     ):
-        sync = tasks.create_task(keep_models_known(provider, upstream.name, database))
+        sync = tasks.create_task(keep_models_known(provider, upstream.name, tools.database))
         room = CompletionWork(provider, upstream.name, tools.objects, tools.metrics, tools.tracing)
         consumer = Consumer(tools, room, TypeAdapter(CompletionEnvelope))
         consumer.subscribe(list(COMPLETION.values()))

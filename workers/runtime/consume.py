@@ -19,7 +19,12 @@ from infra.telemetry.readiness import Check
 from infra.telemetry.serving import serve_metrics
 from workers.runtime.attempt import Work
 from workers.runtime.dead import DeadLetters
-from workers.runtime.runner import JobRunner
+from workers.runtime.load import LaneCounts, reported
+from workers.runtime.memory import LedgerMemory
+from workers.runtime.postpone import Postponer
+from workers.runtime.reading import Reading
+from workers.runtime.results import KeptResults
+from workers.runtime.runner import JobRunner, Means
 from workers.runtime.tools import Tools
 
 
@@ -29,16 +34,8 @@ class Consumer(Generic[JobT]):
     def __init__(self, tools: Tools, work: Work[JobT], payload: TypeAdapter[Envelope[JobT]]) -> None:
         self._tools = tools
         self._broker = open_broker(tools.settings.kafka)
-        self._runner = JobRunner(
-            work,
-            payload,
-            worker=tools.name,
-            claims=tools.claims,
-            logs=tools.writer,
-            producer=tools.producer,
-            metrics=tools.metrics,
-            tracing=tools.tracing,
-        )
+        self._runner = JobRunner(work, Reading(payload, tools.settings.worker), _means(tools))
+        self._counts = LaneCounts()
         self._subscribers: list[ParallelSubscriber] = []
 
     def subscribe(self, topics: Sequence[Topic]) -> None:
@@ -55,7 +52,8 @@ class Consumer(Generic[JobT]):
                 limits=self._limits(),
                 observer=tools.metrics.consumer,
             )
-            subscriber(self._runner.on_record)
+            places = tools.settings.worker.max_jobs
+            subscriber(self._counts.counted(topic.name, places, self._runner.on_record))
             self._subscribers.append(subscriber)
 
     async def run(self) -> None:
@@ -65,8 +63,12 @@ class Consumer(Generic[JobT]):
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
         settle_memory()
-        running = self._runner.running
-        async with self._tools.cancels.heard(running.job_ids, running.stop), self._probes():
+        tools, running = self._tools, self._runner.running
+        async with (
+            tools.cancels.heard(running.job_ids, running.stop),
+            reported(tools.board, tools.name, self._counts),
+            self._probes(),
+        ):
             await serve(self._broker, told)
 
     @asynccontextmanager
@@ -90,3 +92,20 @@ class Consumer(Generic[JobT]):
             drain_timeout=worker.drain_timeout,
             attempts=AttemptLimits(max_attempts=worker.max_attempts),
         )
+
+
+def _means(tools: Tools) -> Means:
+    worker = tools.settings.worker
+    return Means(
+        worker=tools.name,
+        settings=worker,
+        claims=tools.claims,
+        memory=LedgerMemory(tools.database),
+        logs=tools.writer,
+        shown=tools.logs,
+        results=KeptResults(tools.database, tools.logs, worker),
+        postponer=Postponer(tools.producer, worker.retry_delays),
+        producer=tools.producer,
+        metrics=tools.metrics,
+        tracing=tools.tracing,
+    )

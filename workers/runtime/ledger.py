@@ -1,13 +1,35 @@
 """Tells the event topic what happens to jobs."""
 
+import asyncio
+import logging
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from contracts.envelope import Envelope
-from contracts.errors import ErrorDetail
-from contracts.events import Cancelled, Claimed, Ending, Event, Failed, Finished, FirstFrame, Usage
+from contracts.errors import ErrorCode, ErrorDetail
+from contracts.events import (
+    Cancelled,
+    Claimed,
+    Ending,
+    Event,
+    Failed,
+    Failure,
+    Finished,
+    FirstFrame,
+    HandedBack,
+    Postponed,
+    Usage,
+)
 from contracts.topics import EVENTS, Topic
+from infra.bus.errors import BusError
+
+PAUSE = 1.0
+PATIENCE = 300.0
+"""Seconds for which a terminal event is tried again while the bus is away; the job keeps its place."""
+
+log = logging.getLogger(__name__)
 
 
 class EventProducer(Protocol):
@@ -29,14 +51,33 @@ class Ledger:
         self._key = envelope.job_id.encode()
         self._headers = {"content-type": "application/json", "traceparent": traceparent}
 
-    def claimed(self, attempt: int, worker: str) -> None:
+    def claimed(self, attempt: int, worker: str, first_seq: int) -> None:
         """An attempt began."""
         asked_at = self._envelope.asked_at
-        self._post(Claimed(**self._about(), attempt=attempt, worker=worker, asked_at=asked_at))
+        self._post(
+            Claimed(**self._about(), attempt=attempt, worker=worker, asked_at=asked_at, first_seq=first_seq)
+        )
 
     def first_frame(self, attempt: int) -> None:
         """Output became visible."""
         self._post(FirstFrame(**self._about(), attempt=attempt))
+
+    def handed_back(self, attempt: int) -> None:
+        """The worker stops before the job has ended."""
+        self._post(HandedBack(**self._about(), attempt=attempt))
+
+    async def postponed(self, attempt: int, error: ErrorDetail, until: datetime) -> None:
+        """The job waits for its next attempt."""
+        await self._post_durably(Postponed(**self._about(), attempt=attempt, error=error, until=until))
+
+    async def ended(self, attempt: int, end: Ending | Failure) -> None:
+        """The job ended, as the last frame of its log tells it."""
+        if isinstance(end, Ending):
+            await self.finished(attempt, end)
+        elif end.code == ErrorCode.CANCELLED:
+            await self.cancelled(attempt, end.usage)
+        else:
+            await self.failed(attempt, ErrorDetail(**dict(end)), end.usage)
 
     async def finished(self, attempt: int, ending: Ending) -> None:
         """The job ended well."""
@@ -66,4 +107,14 @@ class Ledger:
         self._producer.post(EVENTS, self._key, event.model_dump_json().encode(), self._headers)
 
     async def _post_durably(self, event: Event) -> None:
-        await self._producer.post_and_wait(EVENTS, self._key, event.model_dump_json().encode(), self._headers)
+        """Try until the bus takes it: the job has ended already, and only its record would be done again."""
+        value = event.model_dump_json().encode()
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return await self._producer.post_and_wait(EVENTS, self._key, value, self._headers)
+            except BusError as error:
+                if time.monotonic() > until:
+                    raise
+                log.warning("event_waits", extra={"job_id": self._envelope.job_id, "error": str(error)})
+                await asyncio.sleep(PAUSE)

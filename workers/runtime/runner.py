@@ -2,241 +2,307 @@
 
     record ─▶ envelope ─▶ claim ─▶ work ─▶ frames in the log ─▶ terminal event ─▶ record done
                 │           │        │
-                │           │        └─ ApiError: an error frame, Failed or Cancelled
-                │           └─ the log is closed already: nothing to do
+                │           │        ├─ ApiError: an error frame, Failed or Cancelled
+                │           │        └─ TryLater: a patient job goes to a retry topic
+                │           └─ the log is closed already: its end is told again, and the record is done
                 └─ not an envelope: Poison, to the dead letters at once
 
 An attempt that finds itself stale stops without a word: its successor speaks. One that is cancelled (the
-partition moved, the process drains) leaves the record undone, and another worker takes it.
+partition moved, the process drains) hands the job back, and another worker goes on with it.
 """
 
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, Protocol
-
-from pydantic import TypeAdapter, ValidationError
+from typing import Any, Generic, Protocol
 
 from contracts.envelope import Envelope, JobT
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
-from contracts.events import Ending
-from contracts.frames import FrameKind
-from infra.bus.errors import Poison
+from contracts.events import Ending, Failure
+from contracts.frames import FrameKind, attempt_of, payload_of
+from contracts.headers import Header
+from infra.bus.errors import Exhausted, Poison
 from infra.bus.record import Record
 from infra.relay.claims import Claim
+from infra.relay.job_log import LogLost, StaleAttempt
 from infra.relay.redis import RelayDown
-from infra.relay.writer import LogLost, StaleAttempt
+from infra.settings import WorkerSettings
 from infra.telemetry.names import KAFKA, Attribute, Operation
 from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
-from workers.runtime.attempt import Attempt, JobLog, Work
+from workers.runtime.attempt import Attempt, JobLog, TryLater, Work
+from workers.runtime.claiming import Claims, Memory, Past, claim_job
 from workers.runtime.ledger import EventProducer, Ledger
+from workers.runtime.reading import Reading
 from workers.runtime.running import Running, cancelled, too_late
 
-CLAIM_RETRY_SECONDS = 0.5
 LOST = "lost"
 """How an attempt ends that another must follow: an exception, or a partition or process that goes."""
+POSTPONED = "postponed"
 REDELIVERED = "redelivered"
 """Why an attempt follows another, in metrics: an earlier one did not end."""
 
 log = logging.getLogger(__name__)
 
 
-class Claims(Protocol):
-    """Hands out attempts."""
-
-    async def take(self, job_id: str) -> Claim:
-        """Begin an attempt, unless the job is over or held by another worker. Raises RelayDown."""
-
-    def end(self, job_id: str) -> None:
-        """The job's log is closed."""
-
-    async def release(self, job_id: str) -> None:
-        """Let another worker have the job at once."""
-
-
 class Logs(Protocol):
     """Opens the logs of jobs."""
 
     def open(
-        self, job_id: str, attempt: int, reply_to: str | None, *, first_seq: int = 0
+        self,
+        job_id: str,
+        attempt: int,
+        reply_to: str | None,
+        *,
+        first_seq: int = 0,
+        kept: Sequence[bytes] = (),
     ) -> AbstractAsyncContextManager[JobLog]:
-        """The log of one attempt."""
+        """The log of one attempt, which goes on behind the frames that others left."""
+
+
+class Shown(Protocol):
+    """Reads the logs of jobs."""
+
+    async def whole(self, job_id: str) -> list[bytes]:
+        """All frames of a log. Raises RelayDown."""
+
+
+class Results(Protocol):
+    """Keeps the answers that may be asked for again, longer than the relay does."""
+
+    async def keep(self, envelope: Envelope[Any]) -> None:
+        """Keep the frames of an ended job, where its caller gave a key. Never raises."""
+
+
+class Postponer(Protocol):
+    """Sends records to the retry topics."""
+
+    async def postpone(
+        self, record: Record, envelope: Envelope[Any], error: ErrorDetail, after: float | None
+    ) -> datetime | None:
+        """Until when the record waits now; None when there is no further try. Raises BusError."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a runner works with, the same for every kind of job."""
+
+    worker: str
+    """Who claims."""
+    settings: WorkerSettings
+    claims: Claims
+    memory: Memory
+    logs: Logs
+    shown: Shown
+    results: Results
+    postponer: Postponer
+    producer: EventProducer
+    metrics: WorkerMetrics
+    tracing: Tracing
+
+
+@dataclass(frozen=True)
+class Taken(Generic[JobT]):
+    """A job that is ours for one attempt."""
+
+    record: Record
+    envelope: Envelope[JobT]
+    claim: Claim
+    past: Past
+    span: Span
+    ledger: Ledger
 
 
 class JobRunner(Generic[JobT]):
     """Runs one kind of job."""
 
-    def __init__(  # noqa: PLR0913  what every job needs, once for each process
-        self,
-        work: Work[JobT],
-        payload: TypeAdapter[Envelope[JobT]],
-        *,
-        worker: str,
-        claims: Claims,
-        logs: Logs,
-        producer: EventProducer,
-        metrics: WorkerMetrics,
-        tracing: Tracing,
-    ) -> None:
+    def __init__(self, work: Work[JobT], reading: Reading[JobT], means: Means) -> None:
         self.running = Running()
-        """The attempts that run now, where they can be stopped."""
+        """The attempts that run now."""
         self._work = work
-        self._payload = payload
-        self._worker = worker
-        self._claims = claims
-        self._logs = logs
-        self._producer = producer
-        self._metrics = metrics
-        self._tracing = tracing
+        self._reading = reading
+        self._means = means
 
     async def on_record(self, record: Record) -> None:
-        """Do the job of one record. Raises Poison for what is no job, RelayDown when Redis is away."""
-        envelope = self._read(record)
-        claim = await self._claim(envelope)
-        if claim.is_over:
-            log.info("job_already_over", extra={"job_id": envelope.job_id, "attempt": claim.attempt})
-            return
-        span = self._span(record, envelope, claim)
+        """Do the job of one record.
+
+        Raises Poison for what is no job, Exhausted for one that was tried often enough, RelayDown when Redis
+        is away and BusError when Kafka is.
+        """
+        taken = await self._take(record, self._reading.read(record))
         failure: str | None = ErrorCode.INTERNAL
         try:
-            failure = await self._attempt(envelope, claim, span)
+            failure = await (self._retell(taken) if taken.claim.is_over else self._attempt(taken))
         finally:
-            span.end(failure)
+            taken.span.end(failure)
 
     async def on_dead(self, record: Record, error: ErrorDetail) -> None:
         """No attempt could finish a record: tell whoever waits, if the record says who that is."""
         try:
-            envelope = self._read(record)
+            envelope = self._reading.read_any(record)
         except Poison:
             return
-        claim = await self._claim(envelope)
-        if claim.is_over:
-            return
-        span = self._span(record, envelope, claim)
-        async with self._open(envelope, claim) as job_log:
-            attempt = Attempt(envelope, job_log, span, 0.0, _nothing)
-            await self._fail(attempt, Ledger(self._producer, envelope, span.traceparent), error)
-        self._claims.end(envelope.job_id)
-        span.end(error.code)
-
-    def _read(self, record: Record) -> Envelope[JobT]:
         try:
-            return self._payload.validate_json(record.value or b"")
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise Poison(f"not an envelope of this topic: {where}: {first['msg']}") from error
+            taken = await self._take(record, envelope)
+        except RelayDown:  # nobody can be told, but the ledger
+            traceparent = record.headers.get(Header.TRACEPARENT, "")
+            await Ledger(self._means.producer, envelope, traceparent).failed(0, error, None)
+            return
+        if not taken.claim.is_over:
+            async with self._open(taken, await self._delivered(taken)) as job_log:
+                await self._fail(self._attempt_of(taken, job_log, 0.0, ()), taken, error)
+            self._means.claims.end(envelope.job_id)
+        taken.span.end(error.code)
 
-    async def _claim(self, envelope: Envelope[JobT]) -> Claim:
-        """An attempt, or the word that the job is over.
+    async def _take(self, record: Record, envelope: Envelope[JobT]) -> Taken[JobT]:
+        redrive = record.headers.get(Header.REDRIVE, "")
+        claim, past = await claim_job(
+            self._means.claims, self._means.memory, envelope, int(redrive) if redrive.isdecimal() else 0
+        )
+        span = self._span(record, envelope, claim)
+        return Taken(
+            record, envelope, claim, past, span, Ledger(self._means.producer, envelope, span.traceparent)
+        )
 
-        Waited for while another worker holds the job; and, until the deadline, while Redis is away. Raises
-        RelayDown.
-        """
-        while True:
-            try:
-                claim = await self._claims.take(envelope.job_id)
-            except RelayDown as error:
-                if envelope.is_expired():
-                    raise
-                log.warning("claim_waits", extra={"job_id": envelope.job_id, "error": str(error)})
-            else:
-                if not claim.held_for:
-                    return claim
-            await asyncio.sleep(CLAIM_RETRY_SECONDS)
+    async def _retell(self, taken: Taken[JobT]) -> None:
+        """The worker that ended the job may have died before it said so."""
+        last = taken.claim.last
+        log.info("job_already_over", extra={"job_id": taken.envelope.job_id, "attempt": attempt_of(last)})
+        end = self._end_of(last)
+        await taken.ledger.ended(attempt_of(last), end)
+        await self._settle(taken)
 
-    def _open(self, envelope: Envelope[JobT], claim: Claim) -> AbstractAsyncContextManager[JobLog]:
-        return self._logs.open(envelope.job_id, claim.attempt, envelope.reply_to, first_seq=claim.frames)
+    def _end_of(self, last: bytes) -> Ending | Failure:
+        if last[0] == FrameKind.ERROR:
+            return Failure.model_validate_json(payload_of(last))
+        return self._work.ending_of(last)
 
-    async def _attempt(self, envelope: Envelope[JobT], claim: Claim, span: Span) -> str | None:
+    async def _delivered(self, taken: Taken[JobT]) -> list[bytes]:
+        """What lost attempts left in the log. Raises RelayDown."""
+        if not taken.claim.frames:
+            return []
+        return (await self._means.shown.whole(taken.envelope.job_id))[: taken.claim.frames]
+
+    def _open(self, taken: Taken[JobT], delivered: Sequence[bytes]) -> AbstractAsyncContextManager[JobLog]:
+        envelope, claim = taken.envelope, taken.claim
+        return self._means.logs.open(
+            envelope.job_id, claim.attempt, envelope.reply_to, first_seq=claim.frames, kept=delivered
+        )
+
+    async def _attempt(self, taken: Taken[JobT]) -> str | None:
         """Run one attempt to its end; what it failed with, if it did."""
+        envelope, metrics = taken.envelope, self._means.metrics
         started = time.monotonic()
-        waited = (datetime.now(UTC) - envelope.asked_at).total_seconds()
-        self._metrics.claimed(envelope.kind, envelope.lane, waited)
-        if claim.attempt > 1:
-            self._metrics.retried(envelope.kind, REDELIVERED)
+        metrics.claimed(envelope.kind, envelope.lane, (datetime.now(UTC) - envelope.asked_at).total_seconds())
+        if taken.claim.attempt > 1:
+            metrics.retried(envelope.kind, REDELIVERED)
         outcome: str | None = LOST
         try:
-            async with self._open(envelope, claim) as job_log:
-                outcome = await self._run(envelope, claim, job_log, span)
+            delivered = await self._delivered(taken)
+            async with self._open(taken, delivered) as job_log:
+                outcome = await self._run(taken, job_log, delivered)
         finally:
-            if outcome == LOST:
-                await self._claims.release(envelope.job_id)
+            if outcome in (LOST, POSTPONED):
+                await self._means.claims.release(envelope.job_id)
             else:
-                self._claims.end(envelope.job_id)
+                self._means.claims.end(envelope.job_id)
             seconds = time.monotonic() - started
-            self._metrics.ended(envelope.kind, outcome or "finished", seconds)
-            self._log_end(envelope, claim, outcome, seconds, span)
+            metrics.ended(envelope.kind, outcome or "finished", seconds)
+            _log_end(taken, outcome, seconds)
         return outcome
 
-    async def _run(self, envelope: Envelope[JobT], claim: Claim, job_log: JobLog, span: Span) -> str | None:
-        left = (envelope.deadline - datetime.now(UTC)).total_seconds()
-        ledger = Ledger(self._producer, envelope, span.traceparent)
-        attempt = Attempt(
-            envelope,
-            job_log,
-            span,
-            asyncio.get_running_loop().time() + left,
-            lambda: ledger.first_frame(claim.attempt),
-        )
-        ledger.claimed(claim.attempt, self._worker)
+    async def _run(self, taken: Taken[JobT], job_log: JobLog, delivered: Sequence[bytes]) -> str | None:
+        left = (taken.envelope.deadline - datetime.now(UTC)).total_seconds()
+        attempt = self._attempt_of(taken, job_log, left, delivered)
+        taken.ledger.claimed(attempt.number, self._means.worker, taken.claim.frames)
         try:
-            ending = await self._work_in_time(attempt, claim, left)
+            ending = await self._work_in_time(attempt, taken, left)
         except ApiError as error:
-            return await self._fail(attempt, ledger, error.detail)
+            return await self._fail(attempt, taken, error.detail)
+        except TryLater as later:
+            return await self._try_later(attempt, taken, later)
         except StaleAttempt:
             return "stale"
         except (LogLost, RelayDown) as error:
-            return await self._lose(attempt, ledger, error)
-        await ledger.finished(claim.attempt, ending)
-        await self._work.forget(envelope)
+            return await self._lose(attempt, taken, error)
+        except asyncio.CancelledError:
+            taken.ledger.handed_back(attempt.number)
+            raise
+        await taken.ledger.finished(attempt.number, ending)
+        await self._settle(taken)
         return None
 
-    async def _work_in_time(self, attempt: Attempt[JobT], claim: Claim, left: float) -> Ending:
-        if claim.frames:
-            raise ApiError(
-                ErrorCode.WORKER_LOST, "The worker was lost in the middle of the answer; ask again"
-            )
+    def _attempt_of(
+        self, taken: Taken[JobT], job_log: JobLog, left: float, delivered: Sequence[bytes]
+    ) -> Attempt[JobT]:
+        deadline = asyncio.get_running_loop().time() + left
+        number, ledger = taken.claim.attempt, taken.ledger
+        on_first = (lambda: None) if taken.claim.frames else (lambda: ledger.first_frame(number))
+        return Attempt(taken.envelope, job_log, taken.span, deadline, on_first, delivered)
+
+    async def _work_in_time(self, attempt: Attempt[JobT], taken: Taken[JobT], left: float) -> Ending:
+        claim = taken.claim
         if claim.is_cancelled:
             raise cancelled()
         if left <= 0:
             raise too_late()
+        if claim.lost >= self._means.settings.max_lost:
+            message = f"{claim.lost} workers were lost at this job; it is kept for inspection"
+            raise Exhausted(ApiError(ErrorCode.ATTEMPTS_EXHAUSTED, message).detail, claim.lost)
+        if taken.past.was_visible and not claim.frames:
+            raise worker_lost()
         async with self.running.within(attempt.envelope.job_id, left):
             ending = await self._work.run(attempt)
         await attempt.flushed()
         return ending
 
-    async def _fail(self, attempt: Attempt[JobT], ledger: Ledger, error: ErrorDetail) -> str | None:
+    async def _try_later(self, attempt: Attempt[JobT], taken: Taken[JobT], later: TryLater) -> str | None:
+        """To a retry topic where nobody waits at a connection, else the error as it is."""
+        if not taken.envelope.patient:
+            return await self._fail(attempt, taken, later.detail)
+        until = await self._means.postponer.postpone(taken.record, taken.envelope, later.detail, later.after)
+        if until is None:
+            raise Exhausted(later.detail, attempt.number)
+        await taken.ledger.postponed(attempt.number, later.detail, until)
+        self._means.metrics.retried(taken.envelope.kind, POSTPONED)
+        return POSTPONED
+
+    async def _fail(self, attempt: Attempt[JobT], taken: Taken[JobT], error: ErrorDetail) -> str | None:
+        failure = Failure(**{**dict(error), "usage": attempt.usage})
         try:
-            attempt.send(FrameKind.ERROR, error.model_dump_json().encode())
+            attempt.send(FrameKind.ERROR, failure.model_dump_json().encode())
             await attempt.flushed()
         except StaleAttempt:
             return "stale"
         except (LogLost, RelayDown) as lost:
-            return await self._lose(attempt, ledger, lost)
-        if error.code == ErrorCode.CANCELLED:
-            await ledger.cancelled(attempt.number, attempt.usage)
-        else:
-            await ledger.failed(attempt.number, error, attempt.usage)
-        await self._work.forget(attempt.envelope)
+            return await self._lose(attempt, taken, lost)
+        await taken.ledger.ended(attempt.number, failure)
+        await self._settle(taken)
         return error.code or "failed"
 
-    async def _lose(self, attempt: Attempt[JobT], ledger: Ledger, lost: Exception) -> str:
+    async def _lose(self, attempt: Attempt[JobT], taken: Taken[JobT], lost: Exception) -> str:
         """The log cannot be written: the waiting edge ends its stream by itself, the ledger learns why."""
-        log.warning("log_lost", extra={"job_id": attempt.envelope.job_id, "error": str(lost)})
+        log.warning("log_lost", extra={"job_id": taken.envelope.job_id, "error": str(lost)})
         detail = ApiError(ErrorCode.STREAM_LOST, "The answer was lost on its way; ask again").detail
-        await ledger.failed(attempt.number, detail, attempt.usage)
-        await self._work.forget(attempt.envelope)
+        await taken.ledger.failed(attempt.number, detail, attempt.usage)
+        await self._work.forget(taken.envelope)
         return ErrorCode.STREAM_LOST
 
+    async def _settle(self, taken: Taken[JobT]) -> None:
+        """The job has ended, and that is told: keep what may be asked for again, forget the rest."""
+        if taken.envelope.idempotency_key is not None:
+            await self._means.results.keep(taken.envelope)
+        await self._work.forget(taken.envelope)
+
     def _span(self, record: Record, envelope: Envelope[JobT], claim: Claim) -> Span:
-        return self._tracing.start(
+        return self._means.tracing.start(
             Operation.PROCESS.span(record.topic),
             SpanKind.CONSUMER,
-            record.headers.get("traceparent"),
+            record.headers.get(Header.TRACEPARENT),
             {
                 Attribute.MESSAGING_SYSTEM: KAFKA,
                 Attribute.MESSAGING_DESTINATION: record.topic,
@@ -245,26 +311,27 @@ class JobRunner(Generic[JobT]):
                 Attribute.JOB_ID: envelope.job_id,
                 Attribute.JOB_ATTEMPT: claim.attempt,
             },
-            record.headers.get("tracestate"),
-        )
-
-    def _log_end(
-        self, envelope: Envelope[JobT], claim: Claim, outcome: str | None, seconds: float, span: Span
-    ) -> None:
-        log.info(
-            "job_finished" if outcome is None else "job_failed",
-            extra={
-                "job_id": envelope.job_id,
-                "request_id": envelope.request_id,
-                "trace_id": span.trace_id,
-                "kind": envelope.kind,
-                "lane": envelope.lane.value,
-                "attempt": claim.attempt,
-                "outcome": outcome or "finished",
-                "seconds": round(seconds, 4),
-            },
+            record.headers.get(Header.TRACESTATE),
         )
 
 
-def _nothing() -> None:
-    """For an attempt that only ends: its first frame is no output."""
+def worker_lost() -> ApiError:
+    """A part of the answer was shown, and nobody can go on with it."""
+    return ApiError(ErrorCode.WORKER_LOST, "The worker was lost in the middle of the answer; ask again")
+
+
+def _log_end(taken: Taken[Any], outcome: str | None, seconds: float) -> None:
+    envelope = taken.envelope
+    log.info(
+        "job_finished" if outcome is None else "job_failed",
+        extra={
+            "job_id": envelope.job_id,
+            "request_id": envelope.request_id,
+            "trace_id": taken.span.trace_id,
+            "kind": envelope.kind,
+            "lane": envelope.lane.value,
+            "attempt": taken.claim.attempt,
+            "outcome": outcome or "finished",
+            "seconds": round(seconds, 4),
+        },
+    )

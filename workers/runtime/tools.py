@@ -9,11 +9,15 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry
 
+from contracts.ids import new_ulid
 from infra.bus.producer import Producer, open_producer
+from infra.database import Database, open_database
 from infra.objects import ObjectStore, open_objects
 from infra.relay.cancels import Cancels
 from infra.relay.claims import Claims
 from infra.relay.line import ScriptLine, open_line
+from infra.relay.load import LoadBoard
+from infra.relay.log import LogReader
 from infra.relay.redis import open_redis, ping
 from infra.relay.writer import RelayWriter
 from infra.settings import Settings
@@ -31,11 +35,14 @@ class Tools:
 
     settings: Settings
     name: str
-    """Who claims: host and process."""
+    """Who claims: host, process, and what tells it from a former process of that number."""
     producer: Producer
     cancels: Cancels
+    board: LoadBoard
     claims: Claims
     writer: RelayWriter
+    logs: LogReader
+    database: Database
     objects: ObjectStore
     metrics: WorkerMetrics
     registry: CollectorRegistry
@@ -49,11 +56,12 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
     open_logs(settings.telemetry, service)
     registry = open_registry(service, version("jan-server"))
     metrics = WorkerMetrics(registry)
-    name = f"{settings.worker.name}/{os.getpid()}"
+    name = f"{settings.worker.name}/{os.getpid()}/{new_ulid()[-6:]}"
     async with (
         open_tracing(settings.telemetry, service) as tracing,
         open_redis(settings.redis) as redis,
         open_line(settings.redis) as line,
+        open_database(settings.database) as database,
         open_objects(settings.objects) as objects,
         open_producer(settings.kafka) as producer,
         _open_claims(line, name, settings) as claims,
@@ -63,8 +71,11 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
             name=name,
             producer=producer,
             cancels=Cancels(redis),
+            board=LoadBoard(redis),
             claims=claims,
-            writer=RelayWriter(line, settings.relay, metrics),
+            writer=RelayWriter(line, settings.relay, metrics, name, lease=settings.worker.lease),
+            logs=LogReader(redis),
+            database=database,
             objects=objects,
             metrics=metrics,
             registry=registry,
@@ -72,6 +83,7 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
             checks=(
                 Check("kafka", needed=True, ask=producer.ping),
                 Check("redis", needed=True, ask=lambda: ping(redis)),
+                Check("database", needed=False, ask=database.ping),
                 Check("objects", needed=False, ask=objects.ping),
             ),
         )
