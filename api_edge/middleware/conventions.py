@@ -61,6 +61,8 @@ class Exchange:
         caller = self._scope["state"].get("caller")
         if caller is not None:
             headers.append((b"x-auth-method", caller.auth_method.encode()))
+        if self._scope["state"].get("replayed"):
+            headers.append((b"idempotency-replayed", b"true"))
         return headers
 
 
