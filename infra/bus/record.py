@@ -41,5 +41,5 @@ def decode_headers(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str
 
 
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[str, bytes]]:
-    """Header values as bytes."""
-    return [(name, value.encode("utf-8", LOSSLESS)) for name, value in headers.items()]
+    """Header values as bytes; the driver takes plain strings as names, no members of an enum."""
+    return [(str(name), value.encode("utf-8", LOSSLESS)) for name, value in headers.items()]
