@@ -105,7 +105,7 @@ def test_status_shows_each_part_as_ready(jan: Jan) -> None:
     said = jan("status")
 
     assert said.returncode == 0
-    for part in ("kafka", "postgres", "valkey", "s3", "model", "edge", "completion"):
+    for part in ("kafka", "postgres", "valkey", "s3", "model", "edge", "completion", "retry"):
         assert re.search(rf"{part} +ready +\d+ +0:\d\d:\d\d +0 ", said.stdout), said.stdout
 
 
@@ -129,6 +129,6 @@ def test_down_leaves_nothing(jan: Jan, root: Path) -> None:
     said = jan("down")
 
     assert said.returncode == 0
-    assert len(started) == 8
+    assert len(started) == 9
     assert [one for one in started if one.process() is not None] == []
     assert "Nothing runs" in jan("down").stdout
