@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_edge.deps import Authenticate
 from api_edge.idempotency.key import HEADER, answer_gone, key_of, keyed
-from api_edge.idempotency.rows import Rows, again
+from api_edge.idempotency.rows import WAIT_SECONDS, Rows, again
 from api_edge.middleware.body import header, read_body
 from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
@@ -41,6 +41,7 @@ class Recording:
         self._send = send
         self._messages: list[Message] = []
         self.status = 0
+        self.is_whole = False
         self.headers: Headers = []
         self.body: bytes | None = b""
         """None when it is too large."""
@@ -50,8 +51,9 @@ class Recording:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.headers = _kept(message)
-        elif self.body is not None:
-            self.body += message.get("body", b"")
+        else:
+            self.is_whole = not message.get("more_body", False)
+            self.body = None if self.body is None else self.body + message.get("body", b"")
         self._messages.append(message)
         if self.body is None or len(self.body) > MOST_KEPT:
             self.body = None
@@ -68,10 +70,16 @@ class IdempotentAnswers:
     """Wraps the routes that answer at once."""
 
     def __init__(
-        self, app: ASGIApp, database: Database, settings: EdgeSettings, authenticate: Authenticate
+        self,
+        app: ASGIApp,
+        database: Database,
+        settings: EdgeSettings,
+        authenticate: Authenticate,
+        *,
+        wait: float = WAIT_SECONDS,
     ) -> None:
         self._app = app
-        self._rows = Rows(database, settings.idempotency_ttl)
+        self._rows = Rows(database, settings.idempotency_ttl, wait)
         self._settings = settings
         self._authenticate = authenticate
 
@@ -113,7 +121,7 @@ class IdempotentAnswers:
 
     async def _settle(self, row: IdempotencyRow, recording: Recording) -> None:
         """Store the answer, or release the key. What the database doesn't take is taken over later."""
-        is_done = 0 < recording.status < HTTPStatus.BAD_REQUEST
+        is_done = recording.is_whole and recording.status < HTTPStatus.BAD_REQUEST
         try:
             async with self._rows.database.begin() as session:
                 if is_done:

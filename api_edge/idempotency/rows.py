@@ -21,9 +21,10 @@ Successor = Callable[[IdempotencyRow], Awaitable[IdempotencyRow | None]]
 class Rows:
     """The table of keys, as the edge uses it."""
 
-    def __init__(self, database: Database, ttl: int) -> None:
+    def __init__(self, database: Database, ttl: int, wait: float = WAIT_SECONDS) -> None:
         self.database = database
         self._ttl = timedelta(seconds=ttl)
+        self._wait = wait
 
     def fresh(self, keyed: Keyed, job_id: str | None) -> IdempotencyRow:
         """A row for a request that begins now, not stored yet."""
@@ -35,7 +36,7 @@ class Rows:
 
         Raises ApiError: reused for something else, still in progress, or the database is down.
         """
-        until = asyncio.get_running_loop().time() + WAIT_SECONDS
+        until = asyncio.get_running_loop().time() + self._wait
         pause = FIRST_PAUSE
         while True:
             wanted = self.fresh(keyed, job_id)

@@ -2,13 +2,15 @@
 
 from sqlalchemy import MetaData
 
+from infra.store.idempotency import IdempotencyRow
 from infra.store.models import ModelRow
 from infra.store.refresh_tokens import RefreshToken
+from infra.store.results import ResultRow
 from infra.store.signing_keys import SigningKeyRow
 from infra.store.table import Table
 from infra.store.users import User
 
-TABLES: tuple[type[Table], ...] = (User, SigningKeyRow, RefreshToken, ModelRow)
+TABLES: tuple[type[Table], ...] = (User, SigningKeyRow, RefreshToken, ModelRow, IdempotencyRow, ResultRow)
 
 
 def schema() -> MetaData:
