@@ -23,7 +23,7 @@ FEW = 50
 MIN_RETRY = 1.0
 MAX_RETRY = 120.0
 UNKNOWN_RETRY = 30.0
-"""Seconds after which to come back when no worker lives: a restart takes less."""
+"""Seconds after which to come back when no worker lives, or none has begun a job: a restart takes less."""
 MARKS = 16
 """Moments whose counts are kept: pictures are younger than so many looks."""
 
@@ -112,11 +112,12 @@ class Lanes:
         return min(depth, max(FEW, in_time))
 
     def _refusal(self, load: LaneLoad) -> ApiError:
-        limit = "depth" if self._bound(load) >= self._settings.lane_depth else "wait"
-        self._stats.refused(load.lane.value, limit)
-        wait = UNKNOWN_RETRY if load.expected_wait is None else load.expected_wait
-        wait = min(MAX_RETRY, max(MIN_RETRY, wait))
-        # From half of it on, so that those who were refused together do not come back together.
-        after = max(MIN_RETRY, wait * (1 + self._jitter()) / 2)
+        bound = self._bound(load)
+        self._stats.refused(load.lane.value, "depth" if bound >= self._settings.lane_depth else "wait")
+        # So many wait by now, whatever the picture says. From half of their time on, so that those who were
+        # refused together do not come back together.
+        waiting = max(bound, load.waiting) - load.free
+        wait = waiting / load.rate if load.rate else UNKNOWN_RETRY
+        after = max(MIN_RETRY, min(MAX_RETRY, wait) * (1 + self._jitter()) / 2)
         message = f"The {load.lane.value} lane is full and the request was not accepted; try again later"
         return ApiError(ErrorCode.OVERLOADED, message, retry_after=after)

@@ -131,6 +131,17 @@ def test_those_who_are_refused_together_come_back_apart(rate: float, jitter: flo
     assert refusal.retry_after == seconds
 
 
+def test_what_was_let_in_since_the_picture_waits_too() -> None:
+    bench = Bench()
+    bench.learn(backlog=4, running=4, places=4, rate=2.0)
+    assert bench.room() == 2 * WAIT
+
+    refusal = bench.refusal()
+
+    assert refusal is not None
+    assert refusal.retry_after == WAIT
+
+
 def test_without_a_worker_a_full_lane_is_worth_another_try_after_a_restart() -> None:
     bench = Bench()
     bench.learn(backlog=DEPTH)
