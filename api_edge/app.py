@@ -16,6 +16,7 @@ from api_edge.auth.bearer import caller_dependency
 from api_edge.auth.routes import auth_router
 from api_edge.deps import Edge
 from api_edge.errors import install_error_handlers, send_error
+from api_edge.idempotency.answers import IdempotentAnswers
 from api_edge.llm import chat
 from api_edge.llm.catalog import Catalog
 from api_edge.llm.document import ERRORS, add_chat, tidy
@@ -29,7 +30,13 @@ from infra.telemetry.readiness import Check
 
 TITLE = "Jan Server"
 ABOUT = "An OpenAI-compatible LLM platform: log in as a guest, then use any OpenAI SDK with this base URL."
-EXPOSED_HEADERS = ["x-request-id", "x-auth-method", "openai-processing-ms", "retry-after"]
+EXPOSED_HEADERS = [
+    "x-request-id",
+    "x-auth-method",
+    "openai-processing-ms",
+    "retry-after",
+    "idempotency-replayed",
+]
 
 
 @dataclass(frozen=True)
@@ -99,7 +106,8 @@ def build_api(parts: Parts) -> Api:
 
 def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int, Surface]) -> ASGIApp:
     """The whole application."""
-    app: ASGIApp = HotRoutes({("POST", chat.PATH): chat.ChatCompletions(edge)}, build_api(parts))
+    cold = IdempotentAnswers(build_api(parts), parts.accounts.database, edge.settings, edge.authenticate)
+    app: ASGIApp = HotRoutes({("POST", chat.PATH): chat.ChatCompletions(edge)}, cold)
     app = Surfaces(app, ports)
     if edge.settings.cors_origins:
         app = CORSMiddleware(
