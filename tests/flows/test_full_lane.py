@@ -11,6 +11,8 @@ from infra.relay.load import LanePicture, Picture
 from tests.flows.world import MemoryProvider, World
 
 BODY: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+WHOLE = b"""{"id": "u", "choices": [{"index": 0, "message": {"role": "assistant", "content": "a"},
+  "finish_reason": "stop"}]}"""
 FULL = LanePicture(backlog=10_004, running=4, places=4, rate=100.0)
 
 
@@ -28,7 +30,7 @@ async def test_a_full_lane_answers_503_and_when_to_come_back(stream: bool) -> No
 
 
 async def test_another_lane_takes_jobs_meanwhile() -> None:
-    world = World(MemoryProvider(whole=b'{"choices": []}'))
+    world = World(MemoryProvider(whole=WHOLE))
     world.lanes.learn(Picture(lanes={COMPLETION[Lane.DEFAULT].name: FULL}), age=0)
 
     answer = await world.post({**BODY, "service_tier": "priority"})
