@@ -17,6 +17,7 @@ from api_edge.app import Parts, build_app
 from api_edge.auth.accounts import open_accounts
 from api_edge.auth.bearer import authenticate
 from api_edge.deps import Edge
+from api_edge.idempotency.jobs import open_job_keys
 from api_edge.llm.catalog import open_catalog
 from api_edge.middleware.malformed import EdgeProtocol
 from api_edge.middleware.surfaces import Surface
@@ -88,6 +89,7 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
             edge_id, redis, settings.relay, heartbeat=settings.edge.heartbeat, stats=metrics
         ) as reader,
         _open_lanes(edge_id, LoadBoard(redis), settings, metrics) as lanes,
+        open_job_keys(database, settings.edge) as keys,
     ):
         accounts = await open_accounts(database, settings.identity)
 
@@ -106,6 +108,7 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
             producer=producer,
             relay=reader,
             lanes=lanes,
+            keys=keys,
             payloads=objects,
             authenticate=caller_of,
             models=catalog,

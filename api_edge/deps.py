@@ -11,6 +11,7 @@ from contracts.topics import Topic
 from infra.relay.follower import Follower
 from infra.relay.load import LaneLoad
 from infra.settings import EdgeSettings
+from infra.store.idempotency import IdempotencyRow, Keyed
 from infra.telemetry.spans import Span, Tracing
 
 
@@ -48,6 +49,22 @@ class Lanes(Protocol):
         """A lane's load; None when nothing is known of now."""
 
 
+class Keys(Protocol):
+    """Which jobs the callers' idempotency keys stand for."""
+
+    async def hold(self, keyed: Keyed, job_id: str) -> IdempotencyRow:
+        """The row of a key. A settled one names the job to follow; else produce the row's job, and accept it.
+
+        A row with another job id than the given one is a repetition. Raises ApiError, with nothing held.
+        """
+
+    async def drop(self, row: IdempotencyRow) -> None:
+        """The job was surely not produced: let the key be used again."""
+
+    def accept(self, row: IdempotencyRow) -> None:
+        """The job is durable; noted in the background."""
+
+
 class PayloadStore(Protocol):
     """Where payloads wait that are too large for a record."""
 
@@ -83,6 +100,7 @@ class Edge:
     producer: JobProducer
     relay: Relay
     lanes: Lanes
+    keys: Keys
     payloads: PayloadStore
     authenticate: Authenticate
     models: ModelCatalog
@@ -99,3 +117,5 @@ class Asked:
     span: Span
     size: int
     """Bytes of the body."""
+    keyed: Keyed | None = None
+    """Its Idempotency-Key, if it carries one."""

@@ -33,6 +33,7 @@ from infra.settings import EdgeSettings, WorkerSettings
 from infra.telemetry.metrics import EdgeMetrics
 from infra.telemetry.passing import PassingTracing
 from infra.telemetry.worker_metrics import WorkerMetrics
+from tests.flows.keys import MemoryKeys
 from workers.completion.handler import CompletionWork
 from workers.runtime.claiming import Past
 from workers.runtime.reading import Reading
@@ -285,12 +286,14 @@ class World:
         self.relay = MemoryRelay()
         self.objects = MemoryObjects()
         self.provider = provider
+        self.keys = MemoryKeys()
         self.lanes = Lanes(COMPLETION, EdgeSettings(), EdgeMetrics(CollectorRegistry()))
         self.edge = Edge(
             settings=settings or EdgeSettings(),
             producer=self.bus,
             relay=self.relay,
             lanes=self.lanes,
+            keys=self.keys,
             payloads=self.objects,
             authenticate=_authenticate,
             models=EveryModel(),
