@@ -9,7 +9,7 @@ one for each group: 3 ms of a core.
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -115,8 +115,11 @@ class LagReader:
 
 @asynccontextmanager
 async def open_lag(settings: KafkaSettings) -> AsyncIterator[LagReader]:
-    """A reader of backlogs, connected."""
-    async with open_admin(settings) as admin, open_reader(settings) as reader:
+    """A reader of backlogs, connected. Raises BusError."""
+    async with AsyncExitStack() as opened:
+        with translated("connecting a reader of backlogs"):
+            admin = await opened.enter_async_context(open_admin(settings))
+            reader = await opened.enter_async_context(open_reader(settings))
         yield LagReader(settings, admin, reader)
 
 

@@ -10,6 +10,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from contracts.ids import new_ulid
 from contracts.topics import Topic
+from infra.bus.errors import BusError
 from infra.bus.lag import LagReader, open_lag
 from infra.bus.producer import Producer
 from infra.bus.record import Record
@@ -120,6 +121,14 @@ async def test_a_topic_that_was_never_asked_for_is_looked_up(
         await send(producer, second, 2)
         assert await lag.backlog(group, [second]) == {second.name: 2}
         assert await lag.backlog(group, [first]) == {first.name: 0}
+
+
+async def test_a_broker_that_is_away_is_an_error_of_the_bus() -> None:
+    nowhere = KafkaSettings(bootstrap="127.0.0.1:1", request_timeout_ms=1_000)
+
+    with pytest.raises(BusError, match="connecting a reader of backlogs"):
+        async with open_lag(nowhere):
+            pass
 
 
 async def _read(
