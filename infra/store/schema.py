@@ -3,6 +3,7 @@
 from sqlalchemy import MetaData
 
 from infra.store.idempotency import IdempotencyRow
+from infra.store.jobs import JobRow, LedgerPosition
 from infra.store.models import ModelRow
 from infra.store.refresh_tokens import RefreshToken
 from infra.store.results import ResultRow
@@ -10,7 +11,16 @@ from infra.store.signing_keys import SigningKeyRow
 from infra.store.table import Table
 from infra.store.users import User
 
-TABLES: tuple[type[Table], ...] = (User, SigningKeyRow, RefreshToken, ModelRow, IdempotencyRow, ResultRow)
+TABLES: tuple[type[Table], ...] = (
+    User,
+    SigningKeyRow,
+    RefreshToken,
+    ModelRow,
+    JobRow,
+    LedgerPosition,
+    IdempotencyRow,
+    ResultRow,
+)
 
 
 def schema() -> MetaData:

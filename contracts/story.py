@@ -1,0 +1,73 @@
+"""A job as its events add up to it: what the ledger keeps of each job, and what others are shown of it."""
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from contracts.errors import ErrorDetail
+from contracts.events import Usage
+from contracts.wire.jobs import JobState, JobView, TimelineEntry
+
+
+class Story(BaseModel):
+    """One row of the ledger. What no event has told yet is None."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    job_id: str
+    tenant: str
+    user_id: str | None = None
+    kind: str | None = None
+    lane: str | None = None
+    model: str | None = None
+    request_id: str | None = None
+    state: JobState = JobState.QUEUED
+    attempts: int = 0
+    """The highest number of an attempt."""
+    redrives: int = 0
+    worker: str | None = None
+    accepted_at: AwareDatetime | None = None
+    deadline: AwareDatetime | None = None
+    claimed_at: AwareDatetime | None = None
+    first_frame_at: AwareDatetime | None = None
+    postponed_until: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    finish_reason: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    usage_estimated: bool | None = None
+    error: ErrorDetail | None = None
+    timeline: list[TimelineEntry] = Field(default_factory=list)
+
+    def usage(self) -> Usage | None:
+        """What the job used; None before its end, and where nothing was used."""
+        if self.input_tokens is None:
+            return None
+        return Usage(
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens or 0,
+            cached_tokens=self.cached_tokens or 0,
+            reasoning_tokens=self.reasoning_tokens or 0,
+            estimated=bool(self.usage_estimated),
+        )
+
+    def view(self) -> JobView:
+        """The job as its caller sees it."""
+        return JobView(
+            id=self.job_id,
+            kind=self.kind or "unknown",
+            state=self.state,
+            lane=self.lane or "unknown",
+            model=self.model,
+            attempts=self.attempts,
+            accepted_at=self.accepted_at,
+            claimed_at=self.claimed_at,
+            first_frame_at=self.first_frame_at,
+            ended_at=self.ended_at,
+            deadline=self.deadline,
+            finish_reason=self.finish_reason,
+            usage=self.usage(),
+            error=self.error,
+            request_id=self.request_id,
+            timeline=sorted(self.timeline, key=lambda entry: entry.at),
+        )

@@ -1,0 +1,186 @@
+"""The ledger: one row for each job, folded from its events, and how far each partition of them is folded.
+
+Rows are written whole, many at once, as JSON: a batch of events costs one statement for its jobs. A rebuild
+writes the same rows to a table beside, so the functions that write name their table.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+from sqlalchemy import BigInteger, Column, DateTime, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from contracts.ids import JOB_ID_LENGTH
+from contracts.story import Story
+from contracts.wire.jobs import JobState, JobView
+from infra.store.table import Table
+
+JobsTable = Literal["jobs", "jobs_rebuilt"]
+STORIES: TypeAdapter[list[Story]] = TypeAdapter(list[Story])
+_MOMENT: Any = DateTime(timezone=True)  # as SQLModel types its columns
+_COLUMNS = tuple(name for name in Story.model_fields if name != "job_id")
+
+
+class JobRow(Table, table=True):
+    """One job; the fields are those of a Story."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_queue", "lane", "job_id", postgresql_where=text("state = 'queued'")),
+        Index("ix_jobs_tenant_job_id", "tenant", "job_id"),
+    )
+
+    job_id: str = Field(primary_key=True, max_length=JOB_ID_LENGTH)
+    tenant: str = Field(max_length=128)
+    user_id: str | None = Field(default=None, max_length=128)
+    kind: str | None = Field(default=None, max_length=32)
+    lane: str | None = Field(default=None, max_length=32)
+    model: str | None = Field(default=None, max_length=256)
+    request_id: str | None = Field(default=None, max_length=128)
+    state: str = Field(max_length=16)
+    attempts: int
+    redrives: int
+    worker: str | None = Field(default=None, max_length=256)
+    accepted_at: datetime | None = Field(default=None, sa_type=_MOMENT)
+    deadline: datetime | None = Field(default=None, sa_type=_MOMENT)
+    claimed_at: datetime | None = Field(default=None, sa_type=_MOMENT)
+    first_frame_at: datetime | None = Field(default=None, sa_type=_MOMENT)
+    postponed_until: datetime | None = Field(default=None, sa_type=_MOMENT)
+    ended_at: datetime | None = Field(default=None, sa_type=_MOMENT)
+    finish_reason: str | None = Field(default=None, max_length=256)
+    input_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    output_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    cached_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    reasoning_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    usage_estimated: bool | None = None
+    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    timeline: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class LedgerPosition(Table, table=True):
+    """How far a partition of the events is folded: the offset of the next event."""
+
+    __tablename__ = "ledger_positions"
+
+    topic: str = Field(primary_key=True, max_length=249)
+    partition: int = Field(primary_key=True)
+    next_offset: int = Field(sa_type=BigInteger)
+
+
+@dataclass(frozen=True)
+class StoredJob:
+    """A job, and whose it is."""
+
+    tenant: str
+    view: JobView
+
+
+async def job_of(session: AsyncSession, job_id: str) -> StoredJob | None:
+    """The job of this id, as far as its events are folded."""
+    stories = await stories_of(session, [job_id])
+    if not stories:
+        return None
+    story = stories[job_id]
+    return StoredJob(story.tenant, story.view())
+
+
+async def queue_position(session: AsyncSession, lane: str, job_id: str) -> int:
+    """How many queued jobs of a lane were accepted before this one."""
+    ahead = select(func.count()).where(
+        col(JobRow.lane) == lane, col(JobRow.state) == JobState.QUEUED, col(JobRow.job_id) < job_id
+    )
+    return (await session.exec(ahead)).one()
+
+
+async def stories_of(
+    session: AsyncSession, job_ids: Sequence[str], table: JobsTable = "jobs"
+) -> dict[str, Story]:
+    """Those of the jobs that are known."""
+    query = text(
+        f"SELECT coalesce(jsonb_agg(to_jsonb(j)), '[]')::text FROM {table} j WHERE job_id = ANY(:ids)"
+    )
+    found = (await (await session.connection()).execute(query, {"ids": list(job_ids)})).scalar_one()
+    return {story.job_id: story for story in STORIES.validate_json(found)}
+
+
+async def save_stories(session: AsyncSession, stories: Iterable[Story], table: JobsTable = "jobs") -> None:
+    """Write these rows whole, new ones and known ones alike."""
+    changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
+    statement = text(
+        f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, CAST(:rows AS jsonb)) "  # noqa: S608
+        f"ON CONFLICT (job_id) DO UPDATE SET {changes}"
+    )
+    rows = STORIES.dump_json(list(stories)).decode()
+    await (await session.connection()).execute(statement, {"rows": rows})
+
+
+async def lock_positions(session: AsyncSession, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """The next offsets of these partitions, which nobody else moves until this transaction ends."""
+    connection = await session.connection()
+    wanted = sorted(partitions)
+    values = [{"topic": topic, "partition": partition} for partition in wanted]
+    await connection.execute(
+        text("INSERT INTO ledger_positions VALUES (:topic, :partition, 0) ON CONFLICT DO NOTHING"), values
+    )
+    locked = (
+        select(LedgerPosition)
+        .where(col(LedgerPosition.topic) == topic, col(LedgerPosition.partition).in_(wanted))
+        .order_by(col(LedgerPosition.partition))
+        .with_for_update()
+    )
+    return {row.partition: row.next_offset for row in await session.exec(locked)}
+
+
+async def move_positions(session: AsyncSession, topic: str, positions: dict[int, int]) -> None:
+    """These partitions are folded up to there."""
+    values = [{"topic": topic, "partition": at, "next": offset} for at, offset in positions.items()]
+    await (await session.connection()).execute(
+        text(
+            "UPDATE ledger_positions SET next_offset = :next WHERE topic = :topic AND partition = :partition"
+        ),
+        values,
+    )
+
+
+async def positions_of(session: AsyncSession, topic: str) -> dict[int, int]:
+    """How far each partition is folded."""
+    found = await session.exec(select(LedgerPosition).where(col(LedgerPosition.topic) == topic))
+    return {row.partition: row.next_offset for row in found}
+
+
+async def sweep_jobs(session: AsyncSession, before_id: str, most: int) -> int:
+    """Delete at most so many jobs whose id is older; how many there were."""
+    statement = text(
+        "DELETE FROM jobs WHERE job_id IN (SELECT job_id FROM jobs WHERE job_id < :before ORDER BY job_id LIMIT :most)"
+    )
+    result = await (await session.connection()).execute(statement, {"before": before_id, "most": most})
+    return int(result.rowcount)
+
+
+async def begin_rebuild(session: AsyncSession) -> None:
+    """An empty table beside the ledger's."""
+    connection = await session.connection()
+    await connection.execute(text("DROP TABLE IF EXISTS jobs_rebuilt"))
+    await connection.execute(text("CREATE TABLE jobs_rebuilt (LIKE jobs INCLUDING ALL)"))
+
+
+async def end_rebuild(session: AsyncSession) -> int:
+    """The rebuilt rows take the places of those of the same jobs; how many there are.
+
+    A job whose acceptance the topic does not hold any more keeps the row that it had.
+    """
+    connection = await session.connection()
+    for statement in (
+        "DELETE FROM jobs_rebuilt r USING jobs j WHERE j.job_id = r.job_id AND r.accepted_at IS NULL "
+        "AND j.accepted_at IS NOT NULL",
+        "DELETE FROM jobs j USING jobs_rebuilt r WHERE j.job_id = r.job_id",
+    ):
+        await connection.execute(text(statement))
+    result = await connection.execute(text("INSERT INTO jobs SELECT * FROM jobs_rebuilt"))
+    await connection.execute(text("DROP TABLE jobs_rebuilt"))
+    return int(result.rowcount)
