@@ -19,6 +19,8 @@ class Header(StrEnum):
     """On a retry topic: why the last attempt failed."""
     REDRIVE = "x-redrive"
     """How often the record came back from the dead letters. None is 0."""
+    SPAN = "x-span"
+    """On a record that came back: seconds from asked to deadline, as they were when the job was accepted."""
     DEAD_REASON = "x-dead-reason"
     DEAD_ERROR = "x-dead-error"
     DEAD_ATTEMPTS = "x-dead-attempts"

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from infra.cli import dlq
 from infra.cli.demo import demo
 from infra.cli.down import down
 from infra.cli.logs import logs
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 for command in (demo, up, down, status, logs, topics, setup):
     app.command()(command)
+app.add_typer(dlq.app, name="dlq")
 
 
 def main() -> None:

@@ -8,8 +8,7 @@ from rich.table import Table
 from contracts.topics import HOUR_MS, catalogue, worker_group
 from infra.bus.errors import BusError
 from infra.bus.lag import open_lag
-from infra.cli.stack_home import stack_home
-from infra.embedded.control import running_state
+from infra.cli.addresses import stack_kafka
 from infra.embedded.server import StackError
 from infra.settings import KafkaSettings
 
@@ -19,7 +18,7 @@ Backlogs = dict[str, int]
 def topics() -> None:
     """Show each topic, its partitions and retention, and the jobs that no worker has finished."""
     try:
-        waiting = asyncio.run(_backlogs(_kafka()))
+        waiting = asyncio.run(_backlogs(stack_kafka()))
     except BusError as error:
         raise StackError(f"{error}; `jan up` starts the local broker") from error
     table = Table("topic", "partitions", "kept", "unfinished", "what", box=None, pad_edge=False)
@@ -28,14 +27,6 @@ def topics() -> None:
         unfinished = str(waiting.get(topic.name, ""))
         table.add_row(topic.name, str(topic.partitions), kept, unfinished, topic.summary)
     Console().print(table)
-
-
-def _kafka() -> KafkaSettings:
-    """The broker of the local stack where one runs, else the one that the environment names."""
-    state = running_state(stack_home())
-    if state is None:
-        return KafkaSettings()
-    return KafkaSettings(bootstrap=state.environment["JAN_KAFKA_BOOTSTRAP"])
 
 
 async def _backlogs(settings: KafkaSettings) -> Backlogs:

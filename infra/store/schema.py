@@ -5,6 +5,7 @@ from sqlalchemy import MetaData
 from infra.store.idempotency import IdempotencyRow
 from infra.store.jobs import JobRow, LedgerPosition
 from infra.store.models import ModelRow
+from infra.store.redrives import RedriveRow
 from infra.store.refresh_tokens import RefreshToken
 from infra.store.results import ResultRow
 from infra.store.signing_keys import SigningKeyRow
@@ -12,14 +13,8 @@ from infra.store.table import Table
 from infra.store.users import User
 
 TABLES: tuple[type[Table], ...] = (
-    User,
-    SigningKeyRow,
-    RefreshToken,
-    ModelRow,
-    JobRow,
-    LedgerPosition,
-    IdempotencyRow,
-    ResultRow,
+    *(User, SigningKeyRow, RefreshToken, ModelRow),
+    *(JobRow, LedgerPosition, IdempotencyRow, ResultRow, RedriveRow),
 )
 
 
