@@ -23,6 +23,7 @@ from api_edge.middleware.malformed import EdgeProtocol
 from api_edge.middleware.surfaces import Surface
 from api_edge.relay.lane_watch import watched
 from api_edge.relay.lanes import Lanes
+from api_edge.relay.results import KeptResults
 from contracts.envelope import Caller
 from contracts.ids import new_ulid
 from contracts.topics import COMPLETION
@@ -109,6 +110,7 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
             relay=reader,
             lanes=lanes,
             keys=keys,
+            results=KeptResults(database),
             payloads=objects,
             authenticate=caller_of,
             models=catalog,

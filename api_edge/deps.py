@@ -10,6 +10,7 @@ from contracts.jobs import ObjectRef
 from contracts.topics import Topic
 from infra.relay.follower import Follower
 from infra.relay.load import LaneLoad
+from infra.relay.standing import Standing
 from infra.settings import EdgeSettings
 from infra.store.idempotency import IdempotencyRow, Keyed
 from infra.telemetry.spans import Span, Tracing
@@ -35,8 +36,14 @@ class Relay(Protocol):
     def follow(self, job_id: str, *, first_seq: int = 0) -> AbstractContextManager[Follower]:
         """Follow a job from a seq on, until the block ends."""
 
-    async def cancel(self, job_id: str) -> None:
-        """Tell the job's worker to stop."""
+    async def attach(self, job_id: str) -> None:
+        """Let the live frames of a job that another edge asked for come here, too. Raises RelayDown."""
+
+    async def look(self, job_id: str) -> Standing:
+        """What Redis knows of a job now. Raises RelayDown."""
+
+    async def cancel(self, job_id: str) -> bool:
+        """Tell a job to stop; whether it ended at once, since no worker held it. Raises RelayDown."""
 
 
 class Lanes(Protocol):
@@ -63,6 +70,13 @@ class Keys(Protocol):
 
     def accept(self, row: IdempotencyRow) -> None:
         """The job is durable; noted in the background."""
+
+
+class Results(Protocol):
+    """What is kept of jobs that have ended."""
+
+    async def of(self, job_id: str, tenant: str) -> list[bytes] | None:
+        """All frames of a tenant's job, the terminal one included, if they are kept. Raises ApiError."""
 
 
 class PayloadStore(Protocol):
@@ -101,6 +115,7 @@ class Edge:
     relay: Relay
     lanes: Lanes
     keys: Keys
+    results: Results
     payloads: PayloadStore
     authenticate: Authenticate
     models: ModelCatalog

@@ -7,10 +7,13 @@ from starlette.types import Receive, Scope, Send
 
 from api_edge.deps import Asked, Edge
 from api_edge.errors import invalid_request
+from api_edge.idempotency.key import key_of, keyed
 from api_edge.middleware.body import header, read_json
 from api_edge.relay.answer import send_stream, send_whole
+from api_edge.relay.running import Running
 from api_edge.relay.submit import submit_completion
 from contracts.errors import ApiError, ErrorCode
+from contracts.jobs import CompletionJob
 from contracts.wire.chat import ChatCompletionRequest
 from infra.telemetry.names import Attribute
 from infra.telemetry.spans import SpanKind
@@ -29,7 +32,8 @@ class ChatCompletions:
         edge = self._edge
         caller = await edge.authenticate(scope["headers"])
         scope["state"]["caller"] = caller
-        body, size = await read_json(
+        key = key_of(scope)
+        body, raw = await read_json(
             scope,
             receive,
             limit=edge.settings.max_body,
@@ -44,10 +48,19 @@ class ChatCompletions:
         parent, state = (_text(header(scope, name)) for name in (b"traceparent", b"tracestate"))
         about = {Attribute.HTTP_METHOD: "POST", Attribute.HTTP_ROUTE: PATH, Attribute.REQUEST_ID: request_id}
         span = edge.tracing.start(f"POST {PATH}", SpanKind.SERVER, parent, about, state)
-        asked = Asked(caller=caller, request_id=request_id, span=span, size=size)
+        asked = Asked(
+            caller=caller,
+            request_id=request_id,
+            span=span,
+            size=len(raw),
+            keyed=None if key is None else keyed(key, scope, caller, raw),
+        )
         failure: str | None = ErrorCode.INTERNAL
         try:
-            await self._serve(asked, wanted, body, receive, send)
+            job = CompletionJob(model=wanted.model, stream=bool(wanted.stream), body=body)
+            async with submit_completion(edge, asked, job=job, lane=wanted.lane()) as running:
+                scope["state"]["replayed"] = running.is_replay
+                await self._answer(asked, running, receive, send, is_stream=job.stream)
             failure = None
         except ApiError as error:
             failure = error.detail.code
@@ -55,20 +68,16 @@ class ChatCompletions:
         finally:
             span.end(failure)
 
-    async def _serve(
-        self, asked: Asked, wanted: ChatCompletionRequest, body: dict[str, Any], receive: Receive, send: Send
+    async def _answer(
+        self, asked: Asked, running: Running, receive: Receive, send: Send, *, is_stream: bool
     ) -> None:
         edge = self._edge
-        is_stream = bool(wanted.stream)
-        async with submit_completion(
-            edge, asked, body=body, model=wanted.model, stream=is_stream, lane=wanted.lane()
-        ) as running:
-            if is_stream:
-                has_stayed = await send_stream(edge, running, asked.request_id, receive, send)
-            else:
-                has_stayed = await send_whole(running, receive, send)
-            if not has_stayed:  # what nobody waits for is not made any further
-                await edge.relay.cancel(running.job_id)
+        if is_stream:
+            has_stayed = await send_stream(edge, running, asked.request_id, receive, send)
+        else:
+            has_stayed = await send_whole(running, receive, send)
+        if not has_stayed and asked.keyed is None:  # what nobody waits for is not made any further
+            await edge.relay.cancel(running.job_id)
 
 
 def check(body: dict[str, Any]) -> ChatCompletionRequest:

@@ -38,13 +38,13 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: floa
 
 async def read_json(
     scope: Scope, receive: Receive, *, limit: int, seconds: float, depth: int
-) -> tuple[dict[str, Any], int]:
-    """The body as a JSON object, and its size in bytes. Raises ApiError telling what is wrong with it."""
+) -> tuple[dict[str, Any], bytes]:
+    """The body as a JSON object, and as it came. Raises ApiError telling what is wrong with it."""
     kind = (header(scope, b"content-type") or b"").decode("latin-1").lower()
     if kind.startswith(_REFUSED_TYPES):
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
     body = await read_body(scope, receive, limit=limit, seconds=seconds)
-    return parse_object(body, depth=depth), len(body)
+    return parse_object(body, depth=depth), body
 
 
 def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:

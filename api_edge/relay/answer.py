@@ -14,7 +14,7 @@ from starlette.types import Receive, Send
 
 from api_edge.deps import Edge
 from api_edge.errors import error_body
-from api_edge.relay.submit import Running
+from api_edge.relay.running import Running
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.frames import FrameKind, payload_of
 from infra.relay.follower import StreamLost

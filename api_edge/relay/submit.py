@@ -5,66 +5,109 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pydantic_core import to_json
 
 from api_edge.deps import Asked, Edge
+from api_edge.idempotency.key import answer_gone
+from api_edge.relay.rejoin import JobGone, rejoined
+from api_edge.relay.running import GRACE_SECONDS, Running
 from contracts.envelope import Envelope, Lane
 from contracts.errors import ApiError, ErrorCode
 from contracts.events import Accepted
 from contracts.ids import new_ulid
 from contracts.jobs import CompletionEnvelope, CompletionJob
 from contracts.topics import COMPLETION, EVENTS
-from infra.bus.errors import BusError
-from infra.relay.follower import Follower
+from infra.bus.errors import BusError, BusTimeout
+from infra.store.idempotency import IdempotencyRow
 from infra.telemetry.names import KAFKA, Attribute, Operation
 from infra.telemetry.spans import SpanKind
 
 CLAIM_CHECK_FOLDER = "claim-check"
-GRACE_SECONDS = 5.0
-"""What a worker has, beyond the deadline, to end a job truthfully before the edge does."""
+
+
+class MayHaveArrived(ApiError):
+    """Whether the job is durable is not known."""
 
 
 @dataclass(frozen=True)
-class Running:
-    """A job that is durably accepted, and our place in its log."""
+class Order:
+    """A job that is to be produced, under the name that it was given first."""
 
     job_id: str
-    follower: Follower
-    model: str
-    until: float
-    """Loop time after which the edge stops waiting."""
+    asked_at: datetime
+    row: IdempotencyRow | None
+    """What its idempotency key stands for."""
 
 
 @asynccontextmanager
 async def submit_completion(
-    edge: Edge, asked: Asked, *, body: dict[str, Any], model: str, stream: bool, lane: Lane
+    edge: Edge, asked: Asked, *, job: CompletionJob, lane: Lane
 ) -> AsyncIterator[Running]:
-    """Accept a completion job.
+    """Accept a completion job; or follow the one that its idempotency key stands for.
 
     Raises ApiError, with nothing accepted, when its lane is full or it cannot be made durable.
     """
-    edge.lanes.admit(lane)
     job_id = new_ulid()
-    job = await _job(edge, asked, job_id, CompletionJob(model=model, stream=stream, body=body))
-    now = datetime.now(UTC)
-    envelope = CompletionEnvelope(
-        job_id=job_id,
+    row = None if asked.keyed is None else await edge.keys.hold(asked.keyed, job_id)
+    if row is None or row.job_id == job_id:
+        with edge.relay.follow(job_id) as follower:
+            await _accept(edge, asked, Order(job_id, datetime.now(UTC), row), job, lane)
+            until = asyncio.get_running_loop().time() + edge.settings.job_timeout + GRACE_SECONDS
+            yield Running(job_id=job_id, follower=follower, model=job.model, until=until)
+        return
+    async with _repeated(edge, asked, row, job, lane) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _repeated(
+    edge: Edge, asked: Asked, row: IdempotencyRow, job: CompletionJob, lane: Lane
+) -> AsyncIterator[Running]:
+    """The job that another request asked for first; produced again where that one's edge must have died."""
+    job_id = row.job_id or new_ulid()
+    if not row.is_settled:
+        await _accept(edge, asked, Order(job_id, row.created_at, row), job, lane)
+    left = edge.settings.job_timeout + GRACE_SECONDS - (datetime.now(UTC) - row.created_at).total_seconds()
+    until = asyncio.get_running_loop().time() + left
+    try:
+        async with rejoined(edge, job_id, row.tenant, model=job.model, until=until) as running:
+            yield running
+    except JobGone as error:
+        raise answer_gone() from error
+
+
+async def _accept(edge: Edge, asked: Asked, order: Order, job: CompletionJob, lane: Lane) -> None:
+    """Make a job durable. Raises ApiError; the key is free then, unless the job may have arrived."""
+    try:
+        edge.lanes.admit(lane)
+        await _produce(edge, asked, await _envelope(edge, asked, order, job, lane))
+    except MayHaveArrived:
+        raise
+    except ApiError:
+        if order.row is not None:
+            await edge.keys.drop(order.row)
+        raise
+    if order.row is not None:
+        edge.keys.accept(order.row)
+
+
+async def _envelope(
+    edge: Edge, asked: Asked, order: Order, job: CompletionJob, lane: Lane
+) -> Envelope[CompletionJob]:
+    return CompletionEnvelope(
+        job_id=order.job_id,
         kind=job.kind,
         tenant=asked.caller.tenant,
         caller=asked.caller,
         lane=lane,
-        asked_at=now,
-        deadline=now + timedelta(seconds=edge.settings.job_timeout),
+        asked_at=order.asked_at,
+        deadline=order.asked_at + timedelta(seconds=edge.settings.job_timeout),
         reply_to=edge.relay.channel,
         request_id=asked.request_id,
-        job=job,
+        idempotency_key=None if asked.keyed is None else asked.keyed.key,
+        job=await _job(edge, asked, order.job_id, job),
     )
-    with edge.relay.follow(job_id) as follower:
-        await _produce(edge, asked, envelope)
-        until = asyncio.get_running_loop().time() + edge.settings.job_timeout + GRACE_SECONDS
-        yield Running(job_id=job_id, follower=follower, model=model, until=until)
 
 
 async def _job(edge: Edge, asked: Asked, job_id: str, job: CompletionJob) -> CompletionJob:
@@ -96,6 +139,10 @@ async def _produce(edge: Edge, asked: Asked, envelope: Envelope[CompletionJob]) 
         headers["tracestate"] = span.tracestate
     try:
         await edge.producer.send(topic, key, envelope.model_dump_json().encode(), headers)
+    except BusTimeout as error:
+        span.end(ErrorCode.DEPENDENCY_DOWN)
+        message = "Whether the request was queued is not known; try again, best with an Idempotency-Key"
+        raise MayHaveArrived(ErrorCode.DEPENDENCY_DOWN, message, retry_after=5) from error
     except BusError as error:
         span.end(ErrorCode.DEPENDENCY_DOWN)
         message = "The request cannot be queued now and was not accepted; try again"

@@ -1,4 +1,4 @@
-"""Idempotency keys in memory."""
+"""Idempotency keys and kept results in memory."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,19 @@ class MemoryKeys:
 
     def accept(self, row: IdempotencyRow) -> None:
         self.rows[row.tenant, row.user_id, row.key].accepted_at = datetime.now(UTC)
+
+
+class MemoryResults:
+    """Frames of jobs that have ended, by job and tenant."""
+
+    def __init__(self) -> None:
+        self.frames: dict[tuple[str, str], list[bytes]] = {}
+        self.is_down = False
+
+    async def of(self, job_id: str, tenant: str) -> list[bytes] | None:
+        if self.is_down:
+            raise ApiError(ErrorCode.DEPENDENCY_DOWN, "down")
+        return self.frames.get((job_id, tenant))
 
 
 def _row(keyed: Keyed, job_id: str) -> IdempotencyRow:

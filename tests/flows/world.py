@@ -29,11 +29,13 @@ from infra.bus.record import Record
 from infra.relay.claims import Claim, ClaimAsk
 from infra.relay.follower import Follower
 from infra.relay.job_log import StaleAttempt
+from infra.relay.redis import RelayDown
+from infra.relay.standing import Standing
 from infra.settings import EdgeSettings, WorkerSettings
 from infra.telemetry.metrics import EdgeMetrics
 from infra.telemetry.passing import PassingTracing
 from infra.telemetry.worker_metrics import WorkerMetrics
-from tests.flows.keys import MemoryKeys
+from tests.flows.keys import MemoryKeys, MemoryResults
 from workers.completion.handler import CompletionWork
 from workers.runtime.claiming import Past
 from workers.runtime.reading import Reading
@@ -74,7 +76,8 @@ class MemoryRelay:
         self.logs: dict[str, list[bytes]] = {}
         self.attempts: dict[str, int] = {}
         self.loses_wire = False
-        self.followers: dict[str, Follower] = {}
+        self.is_down = False
+        self.followers: dict[str, list[Follower]] = {}
         self.cancelled: set[str] = set()
         self.ended: list[str] = []
         self.released: list[str] = []
@@ -106,9 +109,25 @@ class MemoryRelay:
     async def keep(self, envelope: CompletionEnvelope) -> None:
         self.kept.append(envelope.job_id)
 
-    async def cancel(self, job_id: str) -> None:
+    async def attach(self, job_id: str) -> None:
+        self._be_there()
+
+    async def look(self, job_id: str) -> Standing:
+        self._be_there()
+        log = self.logs.get(job_id, [])
+        tenant = CALLER.tenant if job_id in self.attempts else None
+        last = log[-1] if log else b""
+        return Standing(tenant, self.attempts.get(job_id, 0), len(log), last, job_id in self.cancelled)
+
+    async def cancel(self, job_id: str) -> bool:
+        self._be_there()
         self.cancelled.add(job_id)
         self.stop(job_id)
+        return False
+
+    def _be_there(self) -> None:
+        if self.is_down:
+            raise RelayDown("down")
 
     def end(self, job_id: str) -> None:
         self.ended.append(job_id)
@@ -134,11 +153,11 @@ class MemoryRelay:
             raise StaleAttempt(job_id)
         log = self.logs.setdefault(job_id, [])
         log.append(frame)
-        follower = self.followers.get(job_id)
-        if follower is not None and self.loses_wire:
-            follower.announce(len(log))
-        elif follower is not None:
-            follower.deliver(len(log) - 1, [frame])
+        for follower in self.followers.get(job_id, ()):
+            if self.loses_wire:
+                follower.announce(len(log))
+            else:
+                follower.deliver(len(log) - 1, [frame])
 
     async def whole(self, job_id: str) -> list[bytes]:
         return list(self.logs.get(job_id, []))
@@ -149,12 +168,14 @@ class MemoryRelay:
     @contextmanager
     def follow(self, job_id: str, *, first_seq: int = 0) -> Iterator[Follower]:
         follower = Follower(job_id, self, first_seq=first_seq, limit=10_000, now=0.0)
-        self.followers[job_id] = follower
+        self.followers.setdefault(job_id, []).append(follower)
         try:
             yield follower
         finally:
             follower.close()
-            del self.followers[job_id]
+            self.followers[job_id].remove(follower)
+            if not self.followers[job_id]:
+                del self.followers[job_id]
 
 
 class MemoryBus:
@@ -287,6 +308,7 @@ class World:
         self.objects = MemoryObjects()
         self.provider = provider
         self.keys = MemoryKeys()
+        self.results = MemoryResults()
         self.lanes = Lanes(COMPLETION, EdgeSettings(), EdgeMetrics(CollectorRegistry()))
         self.edge = Edge(
             settings=settings or EdgeSettings(),
@@ -294,6 +316,7 @@ class World:
             relay=self.relay,
             lanes=self.lanes,
             keys=self.keys,
+            results=self.results,
             payloads=self.objects,
             authenticate=_authenticate,
             models=EveryModel(),

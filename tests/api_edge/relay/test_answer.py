@@ -6,7 +6,7 @@ from starlette.types import Message
 
 from api_edge.deps import Edge
 from api_edge.relay.answer import send_stream
-from api_edge.relay.submit import Running
+from api_edge.relay.running import Running
 from infra.relay.follower import Follower
 from tests.flows.world import MemoryProvider, MemoryRelay, World
 
