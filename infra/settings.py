@@ -6,9 +6,9 @@ Each section has a prefix: `JAN_KAFKA_BOOTSTRAP` is `KafkaSettings.bootstrap`.
 import os
 import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contracts.envelope import Lane
@@ -235,6 +235,19 @@ class WorkerSettings(BaseSettings):
     metrics_port: int | None = None
 
 
+class LedgerSettings(BaseSettings):
+    """`JAN_LEDGER_*`: the ledger worker."""
+
+    model_config = _section("JAN_LEDGER_")
+
+    gather: float = 0.3
+    """Seconds that events wait for company: most of a job's events then cost one row."""
+    batch: int = 2_000
+    """Most events of one transaction."""
+    days: int = 30
+    """Days for which a job's row is kept, as long as its events."""
+
+
 class TelemetrySettings(BaseSettings):
     """`JAN_TELEMETRY_*`: logs, metrics and traces."""
 
@@ -277,7 +290,21 @@ class Settings(BaseSettings):
     edge: EdgeSettings = Field(default_factory=EdgeSettings)
     identity: IdentitySettings = Field(default_factory=IdentitySettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)
+    environment: Literal["development", "test", "production"] = Field(
+        "development", validation_alias="JAN_ENVIRONMENT"
+    )
+    """What this process is for. Only `test` may be told to fail."""
+    failpoints: str = Field("", validation_alias="JAN_FAILPOINTS")
+    """Where it fails, as `infra.failpoints` reads it."""
+
+    @model_validator(mode="after")
+    def _fails_only_in_tests(self) -> Self:
+        if self.failpoints and self.environment != "test":
+            message = f"JAN_FAILPOINTS is for JAN_ENVIRONMENT=test only; this is {self.environment}"
+            raise ValueError(message)
+        return self
 
 
 def inherited_environment() -> dict[str, str]:

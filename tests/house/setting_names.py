@@ -7,9 +7,11 @@ from infra.settings import Settings
 
 
 def setting_names() -> set[str]:
-    """Every name of every section."""
-    sections = [section_of(field) for field in Settings.model_fields.values()]
-    return {name_of(section, *item) for section in sections for item in section.model_fields.items()}
+    """Every name of every section, and of what belongs to none."""
+    fields = Settings.model_fields.items()
+    own = {str(field.validation_alias) for _, field in fields if field.validation_alias}
+    sections = [section_of(field) for _, field in fields if not field.validation_alias]
+    return own | {name_of(section, *item) for section in sections for item in section.model_fields.items()}
 
 
 def section_of(field: FieldInfo) -> type[BaseSettings]:
