@@ -4,6 +4,7 @@ import os
 import re
 import threading
 import time
+from datetime import datetime
 
 JOB_ID_LENGTH = 26
 CHAT_PREFIX = "chatcmpl-"
@@ -70,6 +71,11 @@ def born_at(ulid: str) -> float:
     for letter in ulid[:10]:
         value = value << 5 | _ALPHABET.index(letter)
     return value / 1000
+
+
+def ulid_at(moment: datetime) -> str:
+    """The least ULID of a moment: those made before it are smaller."""
+    return _encode(int(moment.timestamp() * 1000) << _RANDOM_BITS)
 
 
 def _encode(value: int) -> str:

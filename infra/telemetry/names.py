@@ -104,3 +104,5 @@ class Metric(StrEnum):
     TOKENS = "jan_tokens_total"
 
     RELAY_FRAMES = "jan_relay_frames_total"
+    LEDGER_EVENTS = "jan_ledger_events_total"
+    LEDGER_BATCH = "jan_ledger_batch_seconds"

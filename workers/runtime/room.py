@@ -35,14 +35,15 @@ async def run_room(
             raise ConnectionError("not every topic is being consumed")
 
     consumers = Check("consumers", needed=True, ask=are_consuming)
-    async with _probes(settings, registry, [*checks, consumers]):
+    async with open_probes(settings, registry, [*checks, consumers]):
         await serve(broker, told)
 
 
 @asynccontextmanager
-async def _probes(
+async def open_probes(
     settings: WorkerSettings, registry: CollectorRegistry, checks: Sequence[Check]
 ) -> AsyncIterator[None]:
+    """Metrics and readiness on the room's own port, where it has one."""
     if settings.metrics_port is None:
         yield
         return

@@ -1,0 +1,1 @@
+"""Folds events into the ledger: job states, timelines, usage."""

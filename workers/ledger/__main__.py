@@ -1,0 +1,55 @@
+"""Folds the events of all jobs until told to stop. Run it as `python -m workers.ledger`."""
+
+import asyncio
+import signal
+from datetime import timedelta
+from importlib.metadata import version
+
+from contracts.topics import EVENTS, worker_group
+from infra.bus.batches import BatchConsumer, open_batches
+from infra.database import Database, open_database
+from infra.process import run_process, settle_memory
+from infra.settings import Settings
+from infra.telemetry.ledger_metrics import LedgerMetrics
+from infra.telemetry.logs import open_logs
+from infra.telemetry.metrics import open_registry
+from infra.telemetry.readiness import Check
+from workers.ledger.handler import LedgerWriter, keep_swept
+from workers.runtime.room import open_probes
+
+SERVICE = "worker-ledger"
+
+
+async def work(settings: Settings) -> None:
+    """Until SIGTERM; the batch that is being written is ended."""
+    open_logs(settings.telemetry, SERVICE)
+    registry = open_registry(SERVICE, version("jan-server"))
+    ledger, group = settings.ledger, worker_group(EVENTS)
+    async with (
+        open_database(settings.database) as database,
+        open_batches(settings.kafka, EVENTS, group, gather=ledger.gather, most=ledger.batch) as consumer,
+        open_probes(settings.worker, registry, _checks(database, consumer)),
+        asyncio.TaskGroup() as tasks,
+    ):
+        told = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        settle_memory()
+        sweeping = tasks.create_task(keep_swept(database, timedelta(days=ledger.days)))
+        await consumer.run(LedgerWriter(database, LedgerMetrics(registry)).on_batches, told)
+        sweeping.cancel()
+
+
+def _checks(database: Database, consumer: BatchConsumer) -> list[Check]:
+    async def is_consuming() -> None:
+        if not consumer.is_ready:
+            raise ConnectionError("no partition of the events is held")
+
+    return [
+        Check("database", needed=True, ask=database.ping),
+        Check("consumers", needed=True, ask=is_consuming),
+    ]
+
+
+if __name__ == "__main__":
+    run_process(work(Settings()))
