@@ -20,6 +20,7 @@ from contracts.ids import new_ulid
 from infra.database import Database
 from infra.settings import EdgeSettings
 from infra.store.idempotency import IdempotencyRow, Keyed, accept_key, release_key, sweep_keys
+from infra.store.jobs import job_of
 from infra.store.results import result_of
 
 ACCEPT_SECONDS = 2.0
@@ -101,6 +102,8 @@ class JobKeys:
         if row.job_id is None:
             return False
         async with self._rows.database.begin() as session:
+            if await job_of(session, row.job_id) is not None:
+                return True
             return await result_of(session, row.job_id, row.tenant) is not None
 
 

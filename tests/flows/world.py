@@ -185,12 +185,13 @@ class MemoryBus:
         self.records: list[Record] = []
         self.events: list[Event] = []
         self.is_down = False
+        self.failure = BusError("down")
         self.runner: JobRunner[Any] | None = None
         self.tasks: list[asyncio.Task[None]] = []
 
     async def send(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
         if self.is_down:
-            raise BusError("down")
+            raise self.failure
         record = Record(topic.name, 0, len(self.records), key, value, headers)
         self.records.append(record)
         if self.runner is not None and topic.name.startswith("jobs.") and ".dead." not in topic.name:
