@@ -105,7 +105,7 @@ def test_status_shows_each_part_as_ready(jan: Jan) -> None:
     said = jan("status")
 
     assert said.returncode == 0
-    for part in ("kafka", "postgres", "valkey", "s3", "model", "edge", "completion", "retry"):
+    for part in ("kafka", "postgres", "valkey", "s3", "model", "edge", "completion", "ledger", "retry"):
         assert re.search(rf"{part} +ready +\d+ +0:\d\d:\d\d +0 ", said.stdout), said.stdout
 
 
