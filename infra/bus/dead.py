@@ -4,13 +4,14 @@ import heapq
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from contracts.topics import Topic, catalogue, dead_topic
 from infra.bus.letter import DeadLetter, Place, letter_of
 from infra.bus.tail import From, Start, read_topic
 from infra.settings import KafkaSettings
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Letters = AsyncGenerator[DeadLetter, None]
 
 
@@ -93,5 +94,7 @@ async def letter_at(settings: KafkaSettings, place: Place) -> DeadLetter | None:
 
 
 def _start(settings: KafkaSettings, wanted: Wanted) -> From:
-    """The fallback broker knows no moments: there everything is read."""
-    return wanted.since if wanted.since is not None and settings.flavor == "kafka" else Start.BEGINNING
+    """The fallback broker knows no moments, and to Kafka those before 1970 mean something else: all is read."""
+    if wanted.since is None or wanted.since <= EPOCH or settings.flavor != "kafka":
+        return Start.BEGINNING
+    return wanted.since

@@ -14,10 +14,10 @@ def moment(text: str) -> datetime:
 
     Raises BadParameter.
     """
-    if ago := _AGO.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago := _AGO.fullmatch(text):
+            return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is no moment: say 2026-05-01T12:00, 30m or 3d") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)

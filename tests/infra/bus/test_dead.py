@@ -89,6 +89,7 @@ async def test_letters_since_a_moment_are_found_without_reading_all(
     await bury(producer, tenant, 3)
 
     assert len(await read(broker, Wanted(tenant=tenant, since=LONG_AGO))) == 3
+    assert len(await read(broker, Wanted(tenant=tenant, since=datetime(1, 1, 2, tzinfo=UTC)))) == 3
     assert await read(broker, Wanted(tenant=tenant, since=datetime.now(UTC) + timedelta(hours=1))) == []
 
 
