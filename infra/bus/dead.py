@@ -94,7 +94,7 @@ async def letter_at(settings: KafkaSettings, place: Place) -> DeadLetter | None:
 
 
 def _start(settings: KafkaSettings, wanted: Wanted) -> From:
-    """The fallback broker knows no moments, and to Kafka those before 1970 mean something else: all is read."""
+    """The fallback broker knows no moments, and to Kafka those before 1970 mean something else."""
     if wanted.since is None or wanted.since <= EPOCH or settings.flavor != "kafka":
         return Start.BEGINNING
     return wanted.since
