@@ -112,7 +112,7 @@ async def test_fifty_requests_at_once_are_one_job(body: dict[str, object]) -> No
     assert len(jobs_of(world)) == len(world.provider.asked) == 1
 
 
-async def test_alias_of_a_path_is_the_same_request_but_another_body_is_not() -> None:
+async def test_same_key_with_another_body_is_refused() -> None:
     world = World(MemoryProvider(whole=WHOLE))
     await world.post(BODY, headers=KEY)
 
@@ -143,7 +143,7 @@ async def test_request_that_is_wrong_does_not_consume_the_key(wrong: object) -> 
 
 
 async def test_request_that_could_not_be_queued_does_not_consume_the_key() -> None:
-    world = World(MemoryProvider(whole=WHOLE))
+    world = World(MemoryProvider(GOOD))
     world.bus.is_down = True
 
     assert codes(await world.post(BODY, headers=KEY)) == (503, ErrorCode.DEPENDENCY_DOWN)
