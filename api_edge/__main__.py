@@ -21,15 +21,19 @@ from api_edge.idempotency.jobs import open_job_keys
 from api_edge.llm.catalog import open_catalog
 from api_edge.middleware.malformed import EdgeProtocol
 from api_edge.middleware.surfaces import Surface
+from api_edge.relay.draining import Draining
 from api_edge.relay.lane_watch import watched
 from api_edge.relay.lanes import Lanes
+from api_edge.relay.ledger import LedgerReader
 from api_edge.relay.results import KeptResults
+from api_edge.relay.stops import open_stops
 from contracts.envelope import Caller
 from contracts.ids import new_ulid
 from contracts.topics import COMPLETION
 from infra.bus.lag import open_lag
 from infra.bus.producer import open_producer
 from infra.database import open_database
+from infra.failpoints import planned
 from infra.objects import open_objects
 from infra.process import run_process, settle_memory
 from infra.relay.load import LoadBoard
@@ -44,6 +48,8 @@ from infra.telemetry.tracing import open_tracing
 
 BACKLOG = 2_048
 KEEP_ALIVE_SECONDS = 75
+LAST_WORDS_SECONDS = 5
+"""What streams have to tell their clients to go on elsewhere, after the grace and before they are cut."""
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +59,9 @@ async def serve(settings: Settings) -> None:
     open_logs(settings.telemetry, "edge")
     registry = open_registry("edge", version("jan-server"))
     sockets = [_listen(settings.edge.host, port) for port in _ports(settings.edge)]
-    async with open_app(settings, registry) as app:
+    async with open_app(settings, registry) as (app, draining):
         settle_memory()
-        server = EdgeServer(_config(app, settings.edge))
+        server = EdgeServer(_config(app, settings.edge), draining, settings.edge)
         log.info("edge_serving", extra={"ports": [one.getsockname()[1] for one in sockets]})
         await server.serve(sockets=sockets)
 
@@ -64,19 +70,37 @@ class EdgeServer(uvicorn.Server):
     """uvicorn, whose serving ends by a signal, not the process: it would raise the signal again when it has
     served, and so leave posted events and spans unsent."""
 
+    def __init__(self, config: uvicorn.Config, draining: Draining, settings: EdgeSettings) -> None:
+        super().__init__(config)
+        self._draining = draining
+        self._settings = settings
+
     @override
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """For as long as it serves."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+            loop.add_signal_handler(number, self._drain, number)
         yield
+
+    def _drain(self, number: int) -> None:
+        """Told once: not ready, then closed for new requests, then the streams that are left are ended. Told
+        again: as uvicorn has it."""
+        if self._draining.has_begun:
+            self.handle_exit(number, None)
+            return
+        self._draining.begin()
+        loop, delay = asyncio.get_running_loop(), self._settings.drain_delay
+        loop.call_later(delay, self.handle_exit, number, None)
+        loop.call_later(delay + self._settings.drain_timeout, self._draining.end)
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[ASGIApp]:
-    """The application, with everything that it needs open."""
+async def open_app(
+    settings: Settings, registry: CollectorRegistry
+) -> AsyncIterator[tuple[ASGIApp, Draining]]:
+    """The application, with everything that it needs open, and its end."""
     metrics = EdgeMetrics(registry)
     edge_id = new_ulid()
     async with (
@@ -91,40 +115,47 @@ async def open_app(settings: Settings, registry: CollectorRegistry) -> AsyncIter
         ) as reader,
         _open_lanes(edge_id, LoadBoard(redis), settings, metrics) as lanes,
         open_job_keys(database, settings.edge) as keys,
+        open_stops(reader, producer) as stops,
     ):
+        draining = Draining(reader.nudge)
         accounts = await open_accounts(database, settings.identity)
 
         async def caller_of(headers: list[tuple[bytes, bytes]]) -> Caller:
             return await authenticate(headers, accounts)
 
         checks = [
+            Check("serving", needed=True, ask=draining.check),
             Check("kafka", needed=True, ask=producer.ping),
             Check("redis", needed=True, ask=lambda: ping(redis)),
             Check("relay", needed=True, ask=lambda: _listening(reader)),
-            Check("database", needed=True, ask=database.ping),
+            Check("database", needed=False, ask=database.ping),
             Check("objects", needed=False, ask=objects.ping),
         ]
         edge = Edge(
             settings=settings.edge,
             producer=producer,
             relay=reader,
+            stops=stops,
             lanes=lanes,
             keys=keys,
             results=KeptResults(database),
+            ledger=LedgerReader(database),
+            draining=draining,
             payloads=objects,
             authenticate=caller_of,
             models=catalog,
             stats=metrics,
             tracing=tracing,
+            failpoints=planned(settings.failpoints),
         )
         own_port = settings.edge.metrics_port
         parts = Parts(catalog, accounts, checks, registry if own_port is None else None)
         app = build_app(edge, parts, metrics, _surfaces(settings.edge))
         if own_port is None:
-            yield app
+            yield app, draining
             return
         async with serve_metrics(registry, checks, own_port, settings.edge.host):
-            yield app
+            yield app, draining
 
 
 @asynccontextmanager
@@ -156,7 +187,7 @@ def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
         date_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=int(settings.drain_timeout),
+        timeout_graceful_shutdown=int(settings.drain_timeout) + LAST_WORDS_SECONDS,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
@@ -17,7 +18,9 @@ from api_edge.auth.routes import auth_router
 from api_edge.deps import Edge
 from api_edge.errors import install_error_handlers, send_error
 from api_edge.idempotency.answers import IdempotentAnswers
-from api_edge.llm import chat
+from api_edge.jobs.desk import JobDesk
+from api_edge.jobs.routes import jobs_router
+from api_edge.llm import chat, resume
 from api_edge.llm.catalog import Catalog
 from api_edge.llm.document import ERRORS, add_chat, tidy
 from api_edge.llm.models import models_router
@@ -90,7 +93,7 @@ class HotRoutes:
         await send_error(send, detail, scope["state"].get("request_id"), more)
 
 
-def build_api(parts: Parts) -> Api:
+def build_api(parts: Parts, edge: Edge) -> Api:
     """The cold routes, and the document of all."""
     api = Api(
         title=TITLE, description=ABOUT, version=version("jan-server"), docs_url=None, redoc_url=None,
@@ -98,15 +101,19 @@ def build_api(parts: Parts) -> Api:
     )  # fmt: skip
     install_error_handlers(api)
     api.include_router(auth_router(parts.accounts))
-    signed_in = [Depends(caller_dependency(parts.accounts))]
-    api.include_router(models_router(parts.catalog), dependencies=signed_in)
+    caller_of = caller_dependency(parts.accounts)
+    api.include_router(models_router(parts.catalog), dependencies=[Depends(caller_of)])
+    api.include_router(jobs_router(JobDesk(edge), caller_of))
+    api.router.routes.append(Route(resume.PATH, resume.ResumedCompletion(edge), methods=["GET"]))
     api.include_router(ops_router(parts.checks, version("jan-server"), parts.registry))
     return api
 
 
 def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int, Surface]) -> ASGIApp:
     """The whole application."""
-    cold = IdempotentAnswers(build_api(parts), parts.accounts.database, edge.settings, edge.authenticate)
+    cold = IdempotentAnswers(
+        build_api(parts, edge), parts.accounts.database, edge.settings, edge.authenticate
+    )
     app: ASGIApp = HotRoutes({("POST", chat.PATH): chat.ChatCompletions(edge)}, cold)
     app = Surfaces(app, ports)
     if edge.settings.cors_origins:

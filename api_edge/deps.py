@@ -2,17 +2,19 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from contracts.envelope import Caller, Lane
 from contracts.jobs import ObjectRef
 from contracts.topics import Topic
+from infra.failpoints import Failpoints
 from infra.relay.follower import Follower
 from infra.relay.load import LaneLoad
 from infra.relay.standing import Standing
 from infra.settings import EdgeSettings
 from infra.store.idempotency import IdempotencyRow, Keyed
+from infra.store.jobs import StoredJob
 from infra.telemetry.spans import Span, Tracing
 
 
@@ -33,6 +35,10 @@ class Relay(Protocol):
     def channel(self) -> str:
         """What an envelope's `reply_to` names."""
 
+    @property
+    def epoch(self) -> str | None:
+        """Which life of Redis's memory this is, as last seen."""
+
     def follow(self, job_id: str, *, first_seq: int = 0) -> AbstractContextManager[Follower]:
         """Follow a job from a seq on, until the block ends."""
 
@@ -44,6 +50,16 @@ class Relay(Protocol):
 
     async def cancel(self, job_id: str) -> bool:
         """Tell a job to stop; whether it ended at once, since no worker held it. Raises RelayDown."""
+
+
+class Stops(Protocol):
+    """Jobs told to stop, with the event of those that end by it."""
+
+    async def cancel(self, job_id: str, tenant: str | None) -> None:
+        """Tell a job to stop. Raises RelayDown."""
+
+    async def stop(self, job_id: str, tenant: str | None) -> None:
+        """The same, told again in the background while Redis is away. Without a tenant it posts no event."""
 
 
 class Lanes(Protocol):
@@ -77,6 +93,24 @@ class Results(Protocol):
 
     async def of(self, job_id: str, tenant: str) -> list[bytes] | None:
         """All frames of a tenant's job, the terminal one included, if they are kept. Raises ApiError."""
+
+
+class Ledger(Protocol):
+    """What the events of jobs add up to."""
+
+    async def of(self, job_id: str) -> StoredJob | None:
+        """A job, as far as its events are folded. Raises ApiError."""
+
+    async def ahead_of(self, job_id: str, lane: Lane) -> int:
+        """Queued jobs of a lane that were accepted before this one. Raises ApiError."""
+
+
+class Draining(Protocol):
+    """Whether this process is about to end."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what still waits is told to go on elsewhere."""
 
 
 class PayloadStore(Protocol):
@@ -113,14 +147,18 @@ class Edge:
     settings: EdgeSettings
     producer: JobProducer
     relay: Relay
+    stops: Stops
     lanes: Lanes
     keys: Keys
     results: Results
+    ledger: Ledger
+    draining: Draining
     payloads: PayloadStore
     authenticate: Authenticate
     models: ModelCatalog
     stats: JobStats
     tracing: Tracing
+    failpoints: Failpoints = field(default_factory=Failpoints)
 
 
 @dataclass(frozen=True)
@@ -134,3 +172,7 @@ class Asked:
     """Bytes of the body."""
     keyed: Keyed | None = None
     """Its Idempotency-Key, if it carries one."""
+    is_detached: bool = False
+    """Whether the job goes on when its client is gone."""
+    is_patient: bool = False
+    """Whether the client said so, and so counts on the answer later."""

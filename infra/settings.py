@@ -139,6 +139,14 @@ class ProviderSettings(BaseSettings):
     max_answer: int = 64 * MIB
     """Bytes of an answer that is not a stream."""
     max_connections: int = 512
+    retries: int = 2
+    """Further tries of a call that failed in a way that may pass, before anything of its answer was shown."""
+    retry_base: float = 0.5
+    """Seconds before the first further try, at most; each next one twice as long, less by chance."""
+    retry_limit: float = 15.0
+    """Seconds from the first try in which the last one has to begin."""
+    prefill: Literal["none", "llama.cpp", "vllm"] = "none"
+    """How the provider goes on with an answer whose worker was lost, given its text; `none`: it can't."""
 
 
 class RelaySettings(BaseSettings):
@@ -189,6 +197,11 @@ class EdgeSettings(BaseSettings):
     """Expected seconds of waiting from which on a lane takes no more jobs, as `default=30,flex=600`."""
     lane_depth: int = 10_000
     """Waiting jobs from which on a lane takes no more, however fast it is."""
+    drain_delay: float = 0.0
+    """Seconds for which new requests are still served after the process is told to stop: readiness says so
+    at once, and a balancer needs a moment to hear of it."""
+    send_timeout: float = 300.0
+    """Seconds after which a client that takes nothing of its stream is dropped; it can resume."""
     cors_origins: Words = ()
 
 

@@ -10,6 +10,7 @@ from api_edge.errors import invalid_request
 from api_edge.idempotency.key import key_of, keyed
 from api_edge.middleware.body import header, read_json
 from api_edge.relay.answer import send_stream, send_whole
+from api_edge.relay.disconnect import OnDisconnect, on_disconnect
 from api_edge.relay.running import Running
 from api_edge.relay.submit import submit_completion
 from contracts.errors import ApiError, ErrorCode
@@ -32,7 +33,7 @@ class ChatCompletions:
         edge = self._edge
         caller = await edge.authenticate(scope["headers"])
         scope["state"]["caller"] = caller
-        key = key_of(scope)
+        key, leaving = key_of(scope), on_disconnect(scope)
         body, raw = await read_json(
             scope,
             receive,
@@ -54,6 +55,8 @@ class ChatCompletions:
             span=span,
             size=len(raw),
             keyed=None if key is None else keyed(key, scope, caller, raw),
+            is_detached=leaving is OnDisconnect.DETACH or (leaving is None and key is not None),
+            is_patient=leaving is OnDisconnect.DETACH,
         )
         failure: str | None = ErrorCode.INTERNAL
         try:
@@ -75,9 +78,9 @@ class ChatCompletions:
         if is_stream:
             has_stayed = await send_stream(edge, running, asked.request_id, receive, send)
         else:
-            has_stayed = await send_whole(running, receive, send)
-        if not has_stayed and asked.keyed is None:  # what nobody waits for is not made any further
-            await edge.relay.cancel(running.job_id)
+            has_stayed = await send_whole(edge, running, receive, send)
+        if not has_stayed and not asked.is_detached:
+            await edge.stops.stop(running.job_id, asked.caller.tenant)
 
 
 def check(body: dict[str, Any]) -> ChatCompletionRequest:

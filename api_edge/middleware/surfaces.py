@@ -28,7 +28,7 @@ _ALIASES = (
     ("/responses/v1/", "/v1/"),
     ("/media/v1/", "/v1/"),
 )
-_SHARED = ("/v1/version", "/auth/")
+_SHARED = ("/v1/version", "/v1/jobs/", "/auth/")
 
 
 def canonical(path: str) -> str:

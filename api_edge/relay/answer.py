@@ -6,15 +6,14 @@ client slows this loop alone: its frames wait in the job's log and not in memory
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.types import Receive, Send
 
 from api_edge.deps import Edge
 from api_edge.errors import error_body
+from api_edge.relay.draining import ask_again, go_on_elsewhere
 from api_edge.relay.running import Running
+from api_edge.relay.watching import watched
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.frames import FrameKind, payload_of
 from infra.relay.follower import StreamLost
@@ -22,6 +21,12 @@ from infra.relay.follower import StreamLost
 HEARTBEAT = b": ping\n"
 """One newline: two of them after an `id:` line break the official SDKs."""
 DONE = b"data: [DONE]\n\n"
+STREAMED = ApiError(
+    ErrorCode.INVALID_VALUE, "This completion was asked for as a stream: add ?stream=true", param="stream"
+)
+NOT_STREAMED = ApiError(
+    ErrorCode.INVALID_VALUE, "This completion was not asked for as a stream: leave out stream", param="stream"
+)
 STREAM_HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -29,13 +34,13 @@ STREAM_HEADERS = [
 ]
 
 
-async def send_whole(running: Running, receive: Receive, send: Send) -> bool:
+async def send_whole(edge: Edge, running: Running, receive: Receive, send: Send) -> bool:
     """Answer with the job's result as one JSON body; whether the client stayed for it.
 
     Raises ApiError when the job failed.
     """
-    async with _until_gone(running, receive):
-        body = await _result(running)
+    async with watched(running, receive, edge.settings.send_timeout):
+        body = await _result(edge, running)
     if body is None:
         return False
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
@@ -51,8 +56,11 @@ async def send_stream(edge: Edge, running: Running, request_id: str, receive: Re
     """
     edge.stats.stream_opened()
     try:
-        async with _until_gone(running, receive):
-            return await Stream(edge, running, request_id, send).pump()
+        async with watched(running, receive, edge.settings.send_timeout) as client:
+            has_stayed = False
+            with client.dropped():
+                has_stayed = await Stream(edge, running, request_id, send).pump()
+            return has_stayed
     finally:
         edge.stats.stream_closed()
 
@@ -94,12 +102,16 @@ class Stream:
 
     async def _next(self) -> list[bytes]:
         """Frames, or none when it is time for a heartbeat; a failure to go on is a frame of its own."""
+        follower = self._running.follower
         try:
-            return await _next(self._running)
+            frames = await _next(self._running)
+            if not frames and self._edge.draining.is_over and not follower.is_closed:
+                raise go_on_elsewhere(self._running.job_id, follower.seq) if self._started else ask_again()
         except ApiError as error:
             if not self._started:
                 raise
             return [_error_frame(error.detail)]
+        return frames
 
     def _events(self, frames: list[bytes]) -> tuple[bytes, bool]:
         """The text of the events, and whether the last one is among them."""
@@ -111,11 +123,13 @@ class Stream:
                 continue
             if kind == FrameKind.END:
                 parts.append(DONE)
-            elif kind == FrameKind.ERROR:
+                return b"".join(parts), True
+            detail = NOT_STREAMED.detail
+            if kind == FrameKind.ERROR:
                 detail = ErrorDetail.model_validate_json(payload_of(frame))
-                if not (self._started or parts):
-                    raise ApiError.of(detail)
-                parts += (b"data: ", error_body(detail, self._request_id), b"\n\n")
+            if not (self._started or parts):
+                raise ApiError.of(detail)
+            parts += (b"data: ", error_body(detail, self._request_id), b"\n\n")
             return b"".join(parts), True
         return b"".join(parts), False
 
@@ -126,15 +140,19 @@ class Stream:
             self._edge.stats.first_token(self._running.model, seconds)
 
 
-async def _result(running: Running) -> bytes | None:
-    """The body, or None when the client is gone. Raises ApiError when the job failed."""
+async def _result(edge: Edge, running: Running) -> bytes | None:
+    """The body, or None when the client is gone. Raises ApiError when the job failed, or was streamed."""
     follower = running.follower
     while not follower.is_closed:
         frames = await _next(running)
         if frames and frames[-1][0] == FrameKind.ERROR:
             raise ApiError.of(ErrorDetail.model_validate_json(payload_of(frames[-1])))
+        if frames and frames[-1][0] != FrameKind.RESULT:
+            raise ApiError.of(STREAMED.detail)
         if frames:
             return payload_of(frames[-1])
+        if edge.draining.is_over and not follower.is_closed:
+            raise ask_again()
         follower.last_given = asyncio.get_running_loop().time()
     return None
 
@@ -148,23 +166,6 @@ async def _next(running: Running) -> list[bytes]:
     if not frames and asyncio.get_running_loop().time() > running.until:
         raise ApiError(ErrorCode.DEADLINE_EXCEEDED, "The job did not end before its deadline")
     return frames
-
-
-@asynccontextmanager
-async def _until_gone(running: Running, receive: Receive) -> AsyncIterator[None]:
-    """Close the follower when the client goes away."""
-    watcher = asyncio.get_running_loop().create_task(_watch(running, receive))
-    try:
-        yield
-    finally:
-        watcher.cancel()
-
-
-async def _watch(running: Running, receive: Receive) -> None:
-    message: dict[str, Any] = {"type": "http.request"}
-    while message["type"] != "http.disconnect":
-        message = dict(await receive())
-    running.follower.close()
 
 
 def _error_frame(detail: ErrorDetail) -> bytes:

@@ -19,11 +19,14 @@ from contracts.ids import new_ulid
 from contracts.jobs import CompletionEnvelope, CompletionJob
 from contracts.topics import COMPLETION, EVENTS
 from infra.bus.errors import BusError, BusTimeout
+from infra.failpoints import Moment
 from infra.store.idempotency import IdempotencyRow
 from infra.telemetry.names import KAFKA, Attribute, Operation
 from infra.telemetry.spans import SpanKind
 
 CLAIM_CHECK_FOLDER = "claim-check"
+PATIENT = frozenset({Lane.FLEX, Lane.BATCH})
+"""Lanes whose jobs may wait for another attempt."""
 
 
 class MayHaveArrived(ApiError):
@@ -48,6 +51,7 @@ async def submit_completion(
 
     Raises ApiError, with nothing accepted, when its lane is full or it cannot be made durable.
     """
+    edge.failpoints.hit(Moment.REQUESTED)
     job_id = new_ulid()
     row = None if asked.keyed is None else await edge.keys.hold(asked.keyed, job_id)
     if row is None or row.job_id == job_id:
@@ -79,10 +83,14 @@ async def _repeated(
 
 async def _accept(edge: Edge, asked: Asked, order: Order, job: CompletionJob, lane: Lane) -> None:
     """Make a job durable. Raises ApiError; the key is free then, unless the job may have arrived."""
+    if order.row is not None:
+        edge.failpoints.hit(Moment.KEY_HELD)
     try:
         edge.lanes.admit(lane)
         await _produce(edge, asked, await _envelope(edge, asked, order, job, lane))
     except MayHaveArrived:
+        if order.row is None:  # with a key, asking again leads to this very job
+            await edge.stops.stop(order.job_id, None)
         raise
     except ApiError:
         if order.row is not None:
@@ -104,8 +112,10 @@ async def _envelope(
         asked_at=order.asked_at,
         deadline=order.asked_at + timedelta(seconds=edge.settings.job_timeout),
         reply_to=edge.relay.channel,
+        relay_epoch=edge.relay.epoch,
         request_id=asked.request_id,
         idempotency_key=None if asked.keyed is None else asked.keyed.key,
+        patient=asked.is_patient or lane in PATIENT,
         job=await _job(edge, asked, order.job_id, job),
     )
 
@@ -147,6 +157,7 @@ async def _produce(edge: Edge, asked: Asked, envelope: Envelope[CompletionJob]) 
         span.end(ErrorCode.DEPENDENCY_DOWN)
         message = "The request cannot be queued now and was not accepted; try again"
         raise ApiError(ErrorCode.DEPENDENCY_DOWN, message, retry_after=5) from error
+    edge.failpoints.hit(Moment.PRODUCED)
     span.end()
     edge.stats.accepted(envelope.kind, envelope.lane.value)
     edge.producer.post(EVENTS, key, _accepted(envelope).model_dump_json().encode(), headers)
@@ -162,4 +173,5 @@ def _accepted(envelope: Envelope[CompletionJob]) -> Accepted:
         user_id=envelope.caller.user_id,
         request_id=envelope.request_id,
         model=envelope.job.model,
+        deadline=envelope.deadline,
     )

@@ -88,6 +88,12 @@ class RelayReader:
         """Tell a job to stop; whether it ended at once, since no worker held it. Raises RelayDown."""
         return await cancel_job(self._client, job_id, self._settings.retention)
 
+    def nudge(self) -> None:
+        """Make all who wait look up."""
+        for many in self._followers.values():
+            for follower in many:
+                follower.nudge()
+
     async def watch(self, heartbeat: float) -> None:
         """Until cancelled: look into the logs when the wire is silent, and nudge for heartbeats."""
         loop = asyncio.get_running_loop()

@@ -1,0 +1,37 @@
+"""GET /v1/jobs/{id} and POST /v1/jobs/{id}/cancel."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+
+from api_edge.auth.bearer import CallerDependency
+from api_edge.jobs.desk import JobDesk
+from contracts.envelope import Caller
+from contracts.wire.jobs import Enveloped, JobView, Meta
+
+JobId = Annotated[str, Path(description="The job's ULID, or the id of what it makes, as `chatcmpl-...`")]
+
+
+def jobs_router(desk: JobDesk, caller_of: CallerDependency) -> APIRouter:
+    """The routes of jobs."""
+    router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+    SignedIn = Annotated[Caller, Depends(caller_of)]  # noqa: N806  a type
+
+    @router.get("/{job_id}", summary="Where a job stands")
+    async def read_job(job_id: JobId, caller: SignedIn, request: Request) -> Enveloped[JobView]:
+        """Its state, its attempts, what it used, and all that happened to it; while it is queued, how many
+        jobs of its lane come before it and how long that may take."""
+        return _enveloped(await desk.show(job_id, caller.tenant), request)
+
+    @router.post("/{job_id}/cancel", summary="Stop a job")
+    async def cancel_job(job_id: JobId, caller: SignedIn, request: Request) -> Enveloped[JobView]:
+        """A queued job is never started; a running one's provider is let go, and what it used is recorded.
+        Cancelling a job that has ended, or again, changes nothing. `cancelling` tells that it has not ended
+        yet."""
+        return _enveloped(await desk.cancel(job_id, caller.tenant), request)
+
+    return router
+
+
+def _enveloped(view: JobView, request: Request) -> Enveloped[JobView]:
+    return Enveloped(data=view, meta=Meta(request_id=request.scope["state"].get("request_id")))
