@@ -18,6 +18,7 @@ from api_edge.auth.routes import auth_router
 from api_edge.deps import Edge
 from api_edge.errors import install_error_handlers, send_error
 from api_edge.idempotency.answers import IdempotentAnswers
+from api_edge.idempotency.document import add_keys
 from api_edge.jobs.desk import JobDesk
 from api_edge.jobs.routes import jobs_router
 from api_edge.llm import chat, resume
@@ -60,7 +61,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:  # an OpenAPI document
         """The document of every route."""
         if self.openapi_schema is None:
-            self.openapi_schema = tidy(add_chat(super().openapi()))
+            self.openapi_schema = add_keys(tidy(add_chat(super().openapi())))
         return self.openapi_schema
 
 
