@@ -15,7 +15,7 @@ from api_edge.relay.draining import ask_again, go_on_elsewhere
 from api_edge.relay.running import Running
 from api_edge.relay.watching import watched
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
-from contracts.frames import FrameKind, payload_of
+from contracts.frames import FrameKind, is_terminal, payload_of
 from infra.relay.follower import StreamLost
 
 HEARTBEAT = b": ping\n"
@@ -57,10 +57,9 @@ async def send_stream(edge: Edge, running: Running, request_id: str, receive: Re
     edge.stats.stream_opened()
     try:
         async with watched(running, receive, edge.settings.send_timeout) as client:
-            has_stayed = False
             with client.dropped():
-                has_stayed = await Stream(edge, running, request_id, send).pump()
-            return has_stayed
+                return await Stream(edge, running, request_id, send).pump()
+            return False
     finally:
         edge.stats.stream_closed()
 
@@ -104,9 +103,10 @@ class Stream:
         """Frames, or none when it is time for a heartbeat; a failure to go on is a frame of its own."""
         follower = self._running.follower
         try:
+            sent = follower.seq
             frames = await _next(self._running)
-            if not frames and self._edge.draining.is_over and not follower.is_closed:
-                raise go_on_elsewhere(self._running.job_id, follower.seq) if self._started else ask_again()
+            if self._edge.draining.is_over and not follower.is_closed and not _ends(frames):
+                raise go_on_elsewhere(self._running.job_id, sent) if self._started else ask_again()
         except ApiError as error:
             if not self._started:
                 raise
@@ -166,6 +166,10 @@ async def _next(running: Running) -> list[bytes]:
     if not frames and asyncio.get_running_loop().time() > running.until:
         raise ApiError(ErrorCode.DEADLINE_EXCEEDED, "The job did not end before its deadline")
     return frames
+
+
+def _ends(frames: list[bytes]) -> bool:
+    return bool(frames) and is_terminal(frames[-1])
 
 
 def _error_frame(detail: ErrorDetail) -> bytes:
