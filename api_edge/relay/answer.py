@@ -57,9 +57,7 @@ async def send_stream(edge: Edge, running: Running, request_id: str, receive: Re
     edge.stats.stream_opened()
     try:
         async with watched(running, receive, edge.settings.send_timeout) as client:
-            with client.dropped():
-                return await Stream(edge, running, request_id, send).pump()
-            return False
+            return await client.has_stayed(Stream(edge, running, request_id, send).pump())
     finally:
         edge.stats.stream_closed()
 

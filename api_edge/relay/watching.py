@@ -1,8 +1,8 @@
 """Watches a client while it is answered: whether it goes away, and whether it takes what it is sent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.types import Receive
@@ -32,14 +32,14 @@ class Client:
             message = dict(await receive())
         self._running.follower.close()
 
-    @contextmanager
-    def dropped(self) -> Iterator[None]:
-        """Ends the block without an error when the client is given up."""
+    async def has_stayed(self, answering: Awaitable[bool]) -> bool:
+        """Whether the client stayed for its answer, which is ended when it is given up."""
         try:
-            yield
+            return await answering
         except asyncio.CancelledError:
             if not self._is_stuck or self._task is None or self._task.uncancel() > 0:
                 raise
+            return False
 
     def close(self) -> None:
         """The answer is over."""
