@@ -232,6 +232,35 @@ async def test_answer_outlives_the_relay(
     assert len(upstream.chats) == 1
 
 
+async def test_cancelling_again_with_the_key_gets_the_first_answer_byte_for_byte(
+    product: Product, api: aiohttp.ClientSession, upstream: Upstream, key: dict[str, str]
+) -> None:
+    upstream.always(Script(tokens=20, hold=5))
+    async with api.post(CHAT, json=STREAM) as stream:
+        begun = await stream.content.readline()
+        path = f"/v1/jobs/{json.loads(begun.removeprefix(b'data: '))['id']}/cancel"
+
+        answers = []
+        for _ in range(2):
+            async with api.post(path, headers=key) as answer:
+                answers.append((answer.status, await answer.read(), answer.headers.get(REPLAYED)))
+        async with api.post(path, headers={"Idempotency-Key": new_ulid()}) as anew:
+            assert await anew.read() != answers[0][1]
+
+    assert answers[0][0] == 200
+    assert answers == [(*answers[0][:2], None), (*answers[0][:2], "true")]
+
+
+async def test_error_of_a_route_that_answers_at_once_does_not_consume_the_key(
+    api: aiohttp.ClientSession, upstream: Upstream, key: dict[str, str]
+) -> None:
+    async with api.post(f"/v1/jobs/{new_ulid()}/cancel", headers=key) as answer:
+        assert answer.status == 404
+
+    async with api.post(CHAT, json=HELLO, headers=key) as answer:
+        assert answer.status == 200
+
+
 async def test_guest_login_ignores_the_key(product: Product, key: dict[str, str]) -> None:
     async with aiohttp.ClientSession(product.url) as session:
         guests = []
