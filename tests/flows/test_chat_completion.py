@@ -182,7 +182,7 @@ async def test_a_job_whose_worker_died_after_a_token_ends_with_worker_lost() -> 
     envelope = CompletionEnvelope.model_validate_json(world.bus.records[0].value)
     orphan = envelope.model_copy(update={"job_id": "0" * 26})
     world.relay.attempts[orphan.job_id] = 1
-    world.relay.append(orphan.job_id, 1, b"c1 {}")
+    world.relay.append(orphan.job_id, 1, b"c1 " + chunk("shown"))
 
     await world.runner.on_record(Record("t", 0, 0, b"", orphan.model_dump_json().encode()))
 

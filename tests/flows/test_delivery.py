@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contracts.errors import ApiError, ErrorCode
+from contracts.errors import ErrorCode
 from contracts.events import Claimed, Failed, Finished, HandedBack, Postponed
 from contracts.frames import FrameKind, frame
 from contracts.headers import Header
@@ -17,8 +17,9 @@ from infra.bus.record import Record
 from infra.settings import WorkerSettings
 from tests.flows.test_chat_completion import BODY, GOOD, STREAM, WHOLE, chunk, kinds
 from tests.flows.world import MemoryProvider, World
+from workers.completion.core import MayPass
 
-OVERLOADED = ApiError(ErrorCode.PROVIDER_ERROR, "The provider answered with status 503.")
+OVERLOADED = MayPass(ErrorCode.PROVIDER_ERROR, "The provider answered with status 503.")
 
 
 async def accepted(world: World, body: dict[str, Any], **changes: object) -> CompletionEnvelope:

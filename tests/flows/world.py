@@ -10,17 +10,22 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 from pydantic import TypeAdapter
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Scope
 
 from api_edge.app import HotRoutes
 from api_edge.deps import Edge
 from api_edge.llm.chat import PATH, ChatCompletions
+from api_edge.llm.resume import PATH as RESUME_PATH
+from api_edge.llm.resume import ResumedCompletion
 from api_edge.middleware.conventions import Conventions
+from api_edge.relay.draining import Draining
 from api_edge.relay.lanes import Lanes
-from contracts.envelope import Caller
+from api_edge.relay.stops import Stops
+from contracts.envelope import Caller, Lane
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.events import EVENT, Event
-from contracts.frames import is_terminal
+from contracts.frames import FrameKind, frame, is_terminal
 from contracts.jobs import CompletionEnvelope, ObjectRef
 from contracts.topics import COMPLETION, EVENTS, Topic
 from contracts.wire.models import Model
@@ -31,7 +36,8 @@ from infra.relay.follower import Follower
 from infra.relay.job_log import StaleAttempt
 from infra.relay.redis import RelayDown
 from infra.relay.standing import Standing
-from infra.settings import EdgeSettings, WorkerSettings
+from infra.settings import EdgeSettings, ProviderSettings, WorkerSettings
+from infra.store.jobs import StoredJob
 from infra.telemetry.metrics import EdgeMetrics
 from infra.telemetry.passing import PassingTracing
 from infra.telemetry.worker_metrics import WorkerMetrics
@@ -43,6 +49,8 @@ from workers.runtime.runner import JobRunner, Means
 
 CALLER = Caller(user_id="u1", tenant="t1", roles=("guest",))
 LIMIT = 5.0
+QUICK = ProviderSettings(retry_base=0.001)
+"""A provider that is asked again at once."""
 
 
 class MemoryLog:
@@ -71,6 +79,7 @@ class MemoryRelay:
     """Logs and claims; its wire loses what it is told to lose."""
 
     channel = "edge:memory"
+    epoch = "epoch-1"
 
     def __init__(self) -> None:
         self.logs: dict[str, list[bytes]] = {}
@@ -82,6 +91,7 @@ class MemoryRelay:
         self.ended: list[str] = []
         self.released: list[str] = []
         self.lost: dict[str, int] = {}
+        self.tenants: dict[str, str] = {}
         self.forgotten: set[str] = set()
         self.kept: list[str] = []
         self.asked: list[ClaimAsk] = []
@@ -115,7 +125,7 @@ class MemoryRelay:
     async def look(self, job_id: str) -> Standing:
         self._be_there()
         log = self.logs.get(job_id, [])
-        tenant = CALLER.tenant if job_id in self.attempts else None
+        tenant = self.tenants.get(job_id, CALLER.tenant) if job_id in self.attempts else None
         last = log[-1] if log else b""
         return Standing(tenant, self.attempts.get(job_id, 0), len(log), last, job_id in self.cancelled)
 
@@ -123,7 +133,17 @@ class MemoryRelay:
         self._be_there()
         self.cancelled.add(job_id)
         self.stop(job_id)
-        return False
+        if job_id in self.attempts:
+            return False
+        detail = ApiError(ErrorCode.CANCELLED, "The job was cancelled").detail
+        self.attempts[job_id] = 1
+        self.append(job_id, 1, frame(FrameKind.ERROR, 1, detail.model_dump_json().encode()))
+        return True
+
+    def nudge(self) -> None:
+        for followers in self.followers.values():
+            for follower in followers:
+                follower.nudge()
 
     def _be_there(self) -> None:
         if self.is_down:
@@ -221,6 +241,20 @@ class MemoryPostponer:
         return datetime.now(UTC)
 
 
+class MemoryLedger:
+    """What events add up to, as a test says."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, StoredJob] = {}
+        self.ahead = 0
+
+    async def of(self, job_id: str) -> StoredJob | None:
+        return self.jobs.get(job_id)
+
+    async def ahead_of(self, job_id: str, lane: Lane) -> int:
+        return self.ahead
+
+
 class MemoryObjects:
     """The object store."""
 
@@ -303,21 +337,33 @@ class Answer:
 class World:
     """One edge and one worker."""
 
-    def __init__(self, provider: MemoryProvider, *, settings: EdgeSettings | None = None) -> None:
+    def __init__(
+        self,
+        provider: MemoryProvider,
+        *,
+        settings: EdgeSettings | None = None,
+        upstream: ProviderSettings | None = None,
+    ) -> None:
         self.bus = MemoryBus()
         self.relay = MemoryRelay()
         self.objects = MemoryObjects()
         self.provider = provider
         self.keys = MemoryKeys()
         self.results = MemoryResults()
+        self.ledger = MemoryLedger()
+        self.draining = Draining(self.relay.nudge)
+        self.stops = Stops(self.relay, self.bus, pause=0)
         self.lanes = Lanes(COMPLETION, EdgeSettings(), EdgeMetrics(CollectorRegistry()))
         self.edge = Edge(
             settings=settings or EdgeSettings(),
             producer=self.bus,
             relay=self.relay,
+            stops=self.stops,
             lanes=self.lanes,
             keys=self.keys,
             results=self.results,
+            ledger=self.ledger,
+            draining=self.draining,
             payloads=self.objects,
             authenticate=_authenticate,
             models=EveryModel(),
@@ -327,7 +373,7 @@ class World:
         self.postponer = MemoryPostponer()
         metrics = WorkerMetrics(CollectorRegistry())
         worker_settings = WorkerSettings()
-        work = CompletionWork(provider, "local", self.objects, metrics, PassingTracing())
+        work = CompletionWork(provider, upstream or QUICK, self.objects, metrics, PassingTracing())
         self.runner = self.bus.runner = JobRunner(
             work,
             Reading(TypeAdapter(CompletionEnvelope), worker_settings),
@@ -346,7 +392,8 @@ class World:
             ),
         )
         self.relay.stop = self.runner.running.stop
-        hot = HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, _nobody)
+        cold = Router([Route(RESUME_PATH, ResumedCompletion(self.edge), methods=["GET"])])
+        hot = HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, cold)
         self.app: ASGIApp = Conventions(hot, EdgeMetrics(CollectorRegistry()), lambda _: PATH)
 
     async def post(
@@ -354,11 +401,35 @@ class World:
     ) -> Answer:
         """Post a chat completion; the client goes away when `gone` is set."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return await self._ask("POST", PATH, raw, headers=headers, gone=gone)
+
+    async def get(
+        self,
+        path: str,
+        query: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        gone: asyncio.Event | None = None,
+    ) -> Answer:
+        """Get a completion again; the client goes away when `gone` is set."""
+        return await self._ask("GET", path, b"", query=query, headers=headers, gone=gone)
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        raw: bytes,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        gone: asyncio.Event | None = None,
+    ) -> Answer:
         given = {"authorization": "Bearer t", "content-type": "application/json", **(headers or {})}
         scope: Scope = {
             "type": "http",
-            "method": "POST",
-            "path": PATH,
+            "method": method,
+            "path": path,
+            "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
         }
         answer = Answer()
@@ -394,7 +465,3 @@ async def _authenticate(headers: list[tuple[bytes, bytes]]) -> Caller:
     if (b"authorization", b"Bearer t") not in headers:
         raise ApiError(ErrorCode.INVALID_TOKEN, "no")
     return CALLER
-
-
-async def _nobody(scope: Scope, receive: object, send: object) -> None:
-    raise ApiError(ErrorCode.NOT_FOUND, "Unknown path")
