@@ -6,6 +6,7 @@ ApiError is raised below a route or a handler; the edge answers with it, a worke
 """
 
 from enum import StrEnum
+from typing import Self
 
 from contracts.base import Message
 
@@ -132,7 +133,7 @@ class ApiError(Exception):
         )
 
     @classmethod
-    def of(cls, detail: ErrorDetail) -> "ApiError":
+    def of(cls, detail: ErrorDetail) -> Self:
         """The exception for an error that already has its public form, such as one read from a frame."""
         error = cls.__new__(cls)
         Exception.__init__(error, detail.message)

@@ -48,6 +48,7 @@ QUICK = {
     "JAN_EDGE_BODY_TIMEOUT": "2",
     "JAN_KAFKA_SESSION_TIMEOUT_MS": "6000",
     "JAN_WORKER_LEASE": "3",
+    "JAN_PROVIDER_RETRY_BASE": "0.02",
 }
 """Shorter waits than the product's own, so that tests of them end soon."""
 T = TypeVar("T")
@@ -139,7 +140,7 @@ def model(place: Place, given: StackSettings) -> Iterator[ProviderSettings]:
         yield ProviderSettings()
         return
     with running(lambda: model_server(place, given.model_threads), place.home) as server:
-        yield ProviderSettings(url=server.offers["JAN_PROVIDER_URL"], models=(MODEL,))
+        yield ProviderSettings(url=server.offers["JAN_PROVIDER_URL"], models=(MODEL,), prefill="llama.cpp")
 
 
 @contextmanager

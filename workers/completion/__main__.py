@@ -26,7 +26,7 @@ async def work(settings: Settings) -> None:
         asyncio.TaskGroup() as tasks,
     ):
         sync = tasks.create_task(keep_models_known(provider, upstream.name, tools.database))
-        room = CompletionWork(provider, upstream.name, tools.objects, tools.metrics, tools.tracing)
+        room = CompletionWork(provider, upstream, tools.objects, tools.metrics, tools.tracing)
         consumer = Consumer(tools, room, TypeAdapter(CompletionEnvelope))
         consumer.subscribe(list(COMPLETION.values()))
         try:

@@ -1,28 +1,44 @@
-"""Does completion jobs: takes the body, calls the provider, and sends what core makes of the answer."""
+"""Does completion jobs: takes the body, calls the provider, and sends what core makes of the answer.
 
-import asyncio
+A call that failed before anything was shown is made again (`tries`). What lost attempts showed is gone on
+with, where that can be done (`core.continuation`). Usage is counted once: that of the try that was seen, else
+of the last one.
+"""
+
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from pydantic_core import from_json
 
 from contracts.envelope import Envelope
-from contracts.errors import ApiError, ErrorCode
+from contracts.errors import ApiError, ErrorCode, ErrorDetail, ErrorType
 from contracts.events import Ending
-from contracts.frames import FrameKind
-from contracts.ids import chat_id
+from contracts.frames import FrameKind, payload_of
 from contracts.jobs import CompletionJob
+from infra.settings import ProviderSettings
 from infra.telemetry.names import Attribute, Operation
 from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
-from workers.completion.core import Outcome, Provider, Stream, upstream_body, wants_usage, whole_answer
-from workers.runtime.attempt import Attempt
+from workers.completion.call import Call, Question
+from workers.completion.core import (
+    Complete,
+    Continue,
+    Lost,
+    MayPass,
+    Provider,
+    choices_of,
+    ending_of,
+    gone_on,
+    upstream_body,
+    wants_usage,
+)
+from workers.completion.tries import open_tries
+from workers.runtime.attempt import Attempt, TryLater
+from workers.runtime.runner import worker_lost
 
 CompletionAttempt = Attempt[CompletionJob]
-
-MAX_UNSEEN = 16
-"""Chunks that are held back because they show nothing, such as the role: until a token follows, a worker that
-dies can be replaced unseen, and a failure is a plain error."""
+REFUSED = frozenset({ErrorType.INVALID_REQUEST, ErrorType.NOT_FOUND})
 
 log = logging.getLogger(__name__)
 
@@ -41,32 +57,30 @@ class CompletionWork:
     """The work of this room, for one provider."""
 
     def __init__(
-        self, provider: Provider, name: str, payloads: Payloads, metrics: WorkerMetrics, tracing: Tracing
+        self,
+        provider: Provider,
+        settings: ProviderSettings,
+        payloads: Payloads,
+        metrics: WorkerMetrics,
+        tracing: Tracing,
     ) -> None:
         self._provider = provider
-        self._name = name
+        self._settings = settings
         self._payloads = payloads
         self._metrics = metrics
         self._tracing = tracing
+        self._tries = open_tries(settings)
 
     async def run(self, attempt: CompletionAttempt) -> Ending:
-        """Complete one chat. Raises ApiError with the provider's failure."""
-        job = attempt.envelope.job
-        body = await self._body(job)
-        span = self._span(attempt)
-        failure: str | None = ErrorCode.CANCELLED
-        try:
-            sent = upstream_body(body, model=job.model.removeprefix(f"{self._name}/"))
-            outcome = await self._call(attempt, body, sent, span.traceparent)
-            self._count(job, outcome, span)
-            failure = None
-        except ApiError as error:
-            failure = error.detail.code
-            self._metrics.provider_failed(self._name, failure or "unnamed")
-            raise
-        finally:
-            span.end(failure)
-        return Ending(model=outcome.model, finish_reason=outcome.finish_reason, usage=outcome.usage)
+        """Complete one chat. Raises ApiError with the provider's failure, TryLater with one that may pass."""
+        body = await self._body(attempt.envelope.job)
+        ending = await self._follow(attempt, self._plan(attempt, body))
+        self._count(attempt.envelope.job, ending)
+        return ending
+
+    def ending_of(self, last: bytes) -> Ending:
+        """What the last frame of a job that ended well tells of its end."""
+        return ending_of(last)
 
     async def forget(self, envelope: Envelope[CompletionJob]) -> None:
         """Delete the payload behind the claim check; a failure leaves it to the bucket's expiry."""
@@ -85,50 +99,60 @@ class CompletionWork:
         body: dict[str, Any] = from_json(await self._payloads.get(job.body_ref.key))
         return body
 
-    async def _call(
-        self, attempt: CompletionAttempt, body: dict[str, Any], sent: bytes, traceparent: str
-    ) -> Outcome:
-        public_id = chat_id(attempt.envelope.job_id)
-        tier = attempt.envelope.lane.value
-        if attempt.envelope.job.stream:
-            choices = body.get("n") or 1
-            stream = Stream(
-                public_id, tier, wants_usage=wants_usage(body), first_seq=attempt.seq, choices=choices
-            )
-            return await self._stream(attempt, stream, sent, traceparent)
-        answer = await self._provider.complete(sent, deadline=attempt.deadline, traceparent=traceparent)
-        payload, outcome = whole_answer(answer, public_id, tier)
-        attempt.send(FrameKind.RESULT, payload)
-        return outcome
+    def _plan(
+        self,
+        attempt: CompletionAttempt,
+        body: dict[str, Any],  # as above
+    ) -> Continue | Complete | Lost:
+        if not attempt.delivered:
+            return Continue(body)
+        return gone_on([payload_of(raw) for raw in attempt.delivered], body, self._settings.prefill)
 
-    async def _stream(
-        self, attempt: CompletionAttempt, stream: Stream, sent: bytes, traceparent: str
-    ) -> Outcome:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        was_visible = False
-        unseen: list[bytes] = []
+    async def _follow(self, attempt: CompletionAttempt, plan: Continue | Complete | Lost) -> Ending:
+        match plan:
+            case Continue():
+                return await self._traced(attempt, plan)
+            case Complete(ending):
+                attempt.send(FrameKind.END, ending.model_dump_json().encode())
+                return ending
+            case Lost(usage):
+                attempt.usage = usage
+                raise worker_lost()
+
+    async def _traced(self, attempt: CompletionAttempt, plan: Continue) -> Ending:
+        span = self._span(attempt)
+        failure: str | None = ErrorCode.CANCELLED
         try:
-            async with self._provider.stream(
-                sent, deadline=attempt.deadline, traceparent=traceparent
-            ) as batches:
-                async for batch in batches:
-                    for data in batch:
-                        payload = stream.feed(data)
-                        if payload is not None:
-                            unseen.append(payload)
-                            if stream.visible or len(unseen) > MAX_UNSEEN:
-                                _send_all(attempt, unseen)
-                    if stream.visible and not was_visible:
-                        was_visible = True
-                        self._metrics.first_token(attempt.envelope.job.model, loop.time() - began)
-                    await attempt.room()
-            outcome = stream.close()
-            _send_all(attempt, unseen)
+            ending = await self._call(attempt, plan, span.traceparent)
+            _tell(span, ending)
+            failure = None
+        except (ApiError, TryLater) as error:
+            failure = error.detail.code
+            self._failed(error.detail)
+            raise
         finally:
-            attempt.usage = stream.usage
-        attempt.send(FrameKind.END)
-        return outcome
+            span.end(failure)
+        return ending
+
+    async def _call(self, attempt: CompletionAttempt, plan: Continue, traceparent: str) -> Ending:
+        job = attempt.envelope.job
+        sent = upstream_body(plan.body, model=job.model.removeprefix(f"{self._settings.name}/"))
+        question = Question(sent, traceparent, wants_usage(plan.body), choices_of(plan.body), plan.shown)
+        if plan.shown:
+            attempt.usage = plan.shown.usage
+        call = Call(self._provider, attempt, question, self._metrics)
+
+        def on_failure(error: MayPass) -> None:
+            self._failed(error.detail)
+            self._metrics.retried(attempt.envelope.kind, error.detail.code or "unnamed")
+
+        once = _as_continuation(call) if plan.shown and plan.shown.tokens else call.once
+        return await self._tries.call(
+            once, deadline=attempt.deadline, is_unseen=call.is_unseen, on_failure=on_failure
+        )
+
+    def _failed(self, error: ErrorDetail) -> None:
+        self._metrics.provider_failed(self._settings.name, error.code or "unnamed")
 
     def _span(self, attempt: CompletionAttempt) -> Span:
         job = attempt.envelope.job
@@ -138,30 +162,42 @@ class CompletionWork:
             attempt.span.traceparent,
             {
                 Attribute.GEN_AI_OPERATION: Operation.CHAT.value,
-                Attribute.GEN_AI_PROVIDER: self._name,
+                Attribute.GEN_AI_PROVIDER: self._settings.name,
                 Attribute.GEN_AI_REQUEST_MODEL: job.model,
                 Attribute.GEN_AI_REQUEST_STREAM: job.stream,
             },
             attempt.span.tracestate,
         )
 
-    def _count(self, job: CompletionJob, outcome: Outcome, span: Span) -> None:
-        usage = outcome.usage
-        if outcome.model:
-            span.set({Attribute.GEN_AI_RESPONSE_MODEL: outcome.model})
-        if outcome.finish_reason:
-            span.set({Attribute.GEN_AI_FINISH_REASONS: [outcome.finish_reason]})
-        if usage is not None:
-            span.set(
-                {
-                    Attribute.GEN_AI_INPUT_TOKENS: usage.input_tokens,
-                    Attribute.GEN_AI_OUTPUT_TOKENS: usage.output_tokens,
-                }
-            )
-            self._metrics.tokens(job.model, usage.input_tokens, usage.output_tokens)
+    def _count(self, job: CompletionJob, ending: Ending) -> None:
+        if ending.usage is not None:
+            self._metrics.tokens(job.model, ending.usage.input_tokens, ending.usage.output_tokens)
 
 
-def _send_all(attempt: CompletionAttempt, payloads: list[bytes]) -> None:
-    for payload in payloads:
-        attempt.send(FrameKind.CHUNK, payload)
-    payloads.clear()
+def _as_continuation(call: Call) -> Callable[[], Awaitable[Ending]]:
+    """The call, which fails as `worker_lost` where the provider refuses to go on: no fault of the asker."""
+
+    async def once() -> Ending:
+        try:
+            return await call.once()
+        except ApiError as error:
+            was_refused = error.detail.type in REFUSED and not isinstance(error, MayPass)
+            if was_refused and call.is_unseen():
+                raise worker_lost() from error
+            raise
+
+    return once
+
+
+def _tell(span: Span, ending: Ending) -> None:
+    if ending.model:
+        span.set({Attribute.GEN_AI_RESPONSE_MODEL: ending.model})
+    if ending.finish_reason:
+        span.set({Attribute.GEN_AI_FINISH_REASONS: [ending.finish_reason]})
+    if ending.usage is not None:
+        span.set(
+            {
+                Attribute.GEN_AI_INPUT_TOKENS: ending.usage.input_tokens,
+                Attribute.GEN_AI_OUTPUT_TOKENS: ending.usage.output_tokens,
+            }
+        )

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from contracts.errors import ApiError
-from workers.completion.core import Outcome, Stream, upstream_body
+from contracts.events import Ending
+from workers.completion.core import Stream, upstream_body
 from workers.completion.provider import HttpProvider
 
 BODY = upstream_body({"stream": True, "messages": []}, model="m")
@@ -35,7 +36,7 @@ async def failure(provider: HttpProvider, *, deadline: float | None = None) -> A
 
 async def folded(
     provider: HttpProvider, *, choices: int = 1, deadline: float | None = None
-) -> tuple[str, Outcome]:
+) -> tuple[str, Ending]:
     """The text of the first choice, and what the stream came to."""
     stream = Stream("chatcmpl-1", "default", wants_usage=False, choices=choices)
     text = ""

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from contracts.errors import ApiError
-from contracts.events import Usage
-from workers.completion.core import Outcome, whole_answer
+from contracts.events import Ending, Usage
+from workers.completion.core import whole_answer
 
 PUBLIC_ID = "chatcmpl-01JD0000000000000000000000"
 ANSWER = {
@@ -32,7 +32,7 @@ def test_an_answer_gets_our_id_and_tier_and_keeps_the_rest() -> None:
     payload, outcome = whole_answer(json.dumps(ANSWER).encode(), PUBLIC_ID, "priority")
 
     assert json.loads(payload) == ANSWER | {"id": PUBLIC_ID, "service_tier": "priority"}
-    assert outcome == Outcome(
+    assert outcome == Ending(
         model="m-1",
         finish_reason="stop",
         usage=Usage(input_tokens=5, output_tokens=7, cached_tokens=2),
@@ -42,7 +42,7 @@ def test_an_answer_gets_our_id_and_tier_and_keeps_the_rest() -> None:
 def test_an_answer_without_usage_has_none() -> None:
     _, outcome = whole_answer(b'{"choices":[{"index":0,"message":{}}]}', PUBLIC_ID, "default")
 
-    assert outcome == Outcome(model=None, finish_reason=None, usage=None)
+    assert outcome == Ending(model=None, finish_reason=None, usage=None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contracts.errors import ApiError, ErrorType
-from contracts.events import Usage
+from contracts.events import Ending, Usage
 from tests.workers.completion.folding import (
     chunk,
     failure_of,
@@ -13,7 +13,6 @@ from tests.workers.completion.folding import (
     stream,
     usage_chunk,
 )
-from workers.completion.core import Outcome
 
 
 def test_a_whole_stream_ends_with_model_reason_and_usage() -> None:
@@ -23,7 +22,7 @@ def test_a_whole_stream_ends_with_model_reason_and_usage() -> None:
         folding, chunk({"content": "a"}), chunk({"content": "b"}), chunk({}, "stop"), usage_chunk(), b"[DONE]"
     )
 
-    assert folding.close() == Outcome(
+    assert folding.close() == Ending(
         model="m-1",
         finish_reason="stop",
         usage=Usage(input_tokens=5, output_tokens=7, cached_tokens=2, reasoning_tokens=3),
@@ -138,7 +137,7 @@ def test_names_of_other_types_do_not_reach_the_events() -> None:
 
     fed(folding, b'{"model":7,"choices":[{"index":"a","delta":{},"finish_reason":{"x":1}}]}')
 
-    assert folding.close() == Outcome(model=None, finish_reason=None, usage=None)
+    assert folding.close() == Ending(model=None, finish_reason=None, usage=None)
 
 
 def test_an_error_in_the_stream_is_told_with_the_providers_words() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from contracts.errors import ApiError, ErrorType
+from contracts.events import Ending
 from infra.settings import ProviderSettings
-from workers.completion.core import Outcome, Stream, upstream_body, wants_usage, whole_answer
+from workers.completion.core import Stream, upstream_body, wants_usage, whole_answer
 from workers.completion.provider import HttpProvider, open_provider
 
 pytestmark = pytest.mark.stack
@@ -36,7 +37,7 @@ def deadline() -> float:
     return asyncio.get_running_loop().time() + LIMIT
 
 
-async def streamed(provider: HttpProvider, body: Json, model: ProviderSettings) -> tuple[list[Json], Outcome]:
+async def streamed(provider: HttpProvider, body: Json, model: ProviderSettings) -> tuple[list[Json], Ending]:
     stream = Stream("chatcmpl-1", "default", wants_usage=wants_usage(body))
     async with provider.stream(sent(body, model), deadline=deadline()) as batches:
         outs = [stream.feed(payload) async for batch in batches for payload in batch]

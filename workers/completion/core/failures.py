@@ -5,7 +5,8 @@
     401, 402, 403        our key or our credit   provider_error, without the reason, which is ours to know
     everything else      the provider's fault    provider_error, with its message
 
-A provider's words are kept, but for keys, organisations and private addresses.
+A provider's words are kept, but for keys, organisations and private addresses. Which of them may pass,
+`passing` tells.
 """
 
 import re
@@ -13,6 +14,7 @@ from http import HTTPStatus
 
 from contracts.errors import ApiError, ErrorCode, ErrorDetail, ErrorType
 from workers.completion.core.jsontext import JsonObject, read_object
+from workers.completion.core.passing import RETRYABLE, USED_UP, may_pass
 
 MAX_RETRY_AFTER = 120.0
 """Seconds; the official SDKs do not wait longer."""
@@ -60,38 +62,17 @@ _PRIVATE = re.compile(
 )
 
 
-def refusal(status: int, body: bytes, *, retry_after: str | None = None) -> ApiError:
-    """The error behind an answer whose status is not 200. `body` may be anything."""
+def refusal(status: int, body: bytes, *, wait: float | None = None) -> ApiError:
+    """The error behind an answer whose status is not 200. `body` may be anything, `wait` is in seconds."""
     said = _said_by(body)
-    wait = _seconds(retry_after)
-    message = _message_of(said)
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _limited(message, wait)
-    if message and _is_askers_fault(status, said):
-        return _askers_fault(_ASKERS_FAULT[status], message, said)
-    if status in _OUR_ACCOUNT:
-        return _our_account(status)
-    reason = f": {message}" if message else "."
-    sentence = f"The provider answered with status {status}{reason}"
-    return ApiError(ErrorCode.PROVIDER_ERROR, sentence, retry_after=wait)
+    return _classed(_refused(status, said, wait), status, said, wait)
 
 
 def told_error(error: object) -> ApiError:
     """The error that a provider told inside an answer that had begun well: the value of its `error`."""
     said = error if isinstance(error, dict) else {"message": error}
-    message = _message_of(said)
     status = _status_of(said)
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _limited(message, None)
-    if status in _OUR_ACCOUNT:
-        return _our_account(status)
-    if message and _is_askers_fault(status, said):
-        return _askers_fault(_ASKERS_FAULT[status], message, said)
-    failure = ApiError(
-        ErrorCode.PROVIDER_ERROR, message or "The provider reported an error without a reason."
-    )
-    code = _name_of(said, "code")
-    return ApiError.of(failure.detail.model_copy(update={"code": code})) if code else failure
+    return _classed(_told(status, said), status, said, None)
 
 
 def read_said(data: bytes) -> JsonObject:
@@ -117,6 +98,40 @@ def scrubbed(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, REDACTED)
     return _PRIVATE.sub(REDACTED, text)
+
+
+def _classed(error: ApiError, status: int, said: JsonObject, wait: float | None) -> ApiError:
+    passes = status in RETRYABLE and USED_UP not in (said.get("code"), said.get("type"))
+    return may_pass(error, wait) if passes else error
+
+
+def _refused(status: int, said: JsonObject, wait: float | None) -> ApiError:
+    message = _message_of(said)
+    told = None if wait is None else min(wait, MAX_RETRY_AFTER)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _limited(message, told)
+    if message and _is_askers_fault(status, said):
+        return _askers_fault(_ASKERS_FAULT[status], message, said)
+    if status in _OUR_ACCOUNT:
+        return _our_account(status)
+    reason = f": {message}" if message else "."
+    sentence = f"The provider answered with status {status}{reason}"
+    return ApiError(ErrorCode.PROVIDER_ERROR, sentence, retry_after=told)
+
+
+def _told(status: int, said: JsonObject) -> ApiError:
+    message = _message_of(said)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _limited(message, None)
+    if status in _OUR_ACCOUNT:
+        return _our_account(status)
+    if message and _is_askers_fault(status, said):
+        return _askers_fault(_ASKERS_FAULT[status], message, said)
+    failure = ApiError(
+        ErrorCode.PROVIDER_ERROR, message or "The provider reported an error without a reason."
+    )
+    code = _name_of(said, "code")
+    return ApiError.of(failure.detail.model_copy(update={"code": code})) if code else failure
 
 
 def _said_by(body: bytes) -> JsonObject:
@@ -184,12 +199,3 @@ def _limited(message: str | None, wait: float | None) -> ApiError:
 def _our_account(status: int) -> ApiError:
     sentence = f"The provider refused this server's own credentials or account (status {status})."
     return ApiError(ErrorCode.PROVIDER_ERROR, sentence)
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """A Retry-After in seconds, at most 120. A date stays unread: there is no clock here."""
-    try:
-        wait = float(retry_after or "")
-    except ValueError:
-        return None
-    return min(max(wait, 0.0), MAX_RETRY_AFTER) if wait == wait else None  # noqa: PLR0124  nan

@@ -25,6 +25,12 @@ def wants_usage(body: JsonObject) -> bool:
     return _asked_usage(body) is True
 
 
+def choices_of(body: JsonObject) -> int:
+    """How many answers the client asked for."""
+    asked = body.get("n")
+    return asked if isinstance(asked, int) and asked else 1
+
+
 def _asked_usage(body: JsonObject) -> Any:  # whatever a client may have put there
     options = body.get("stream_options")
     return options.get("include_usage") if isinstance(options, dict) else None

@@ -3,28 +3,41 @@
 A chunk keeps all that the provider put into it and gets our id, its number and the tier. The stream is whole
 when every choice that began has its finish reason, and either `[DONE]` came or as many choices as were asked
 for finished: some providers just close.
+
+A stream that goes on from what a lost attempt showed leaves out how it begins, which was shown too, and
+counts both parts as one.
 """
 
 from contracts.errors import ApiError, ErrorCode
-from contracts.events import Usage
+from contracts.events import Ending, Usage
+from workers.completion.core.ending import text, told_usage
 from workers.completion.core.failures import bad_answer, read_said
 from workers.completion.core.jsontext import JsonObject, write
-from workers.completion.core.outcome import Outcome, text, told_usage
+from workers.completion.core.passing import may_pass
+from workers.completion.core.shown import Shown, usage_with
 
 DONE = b"[DONE]"
 
 
 class Stream:
-    """One stream of one attempt."""
+    """One stream of one call to the provider."""
 
     def __init__(
-        self, public_id: str, tier: str, *, wants_usage: bool, first_seq: int = 0, choices: int = 1
+        self,
+        public_id: str,
+        tier: str,
+        *,
+        wants_usage: bool,
+        first_seq: int = 0,
+        choices: int = 1,
+        shown: Shown | None = None,
     ) -> None:
         self._id = public_id
         self._tier = tier
         self._wants_usage = wants_usage
         self._seq = first_seq
         self._asked = choices
+        self._shown = shown
         self._done = False
         self._model: object = None
         self._usage: object = None
@@ -45,9 +58,14 @@ class Stream:
     def usage(self) -> Usage | None:
         """What was used so far: as the provider told last, else by counting; None when nothing came."""
         told = told_usage(self._usage)
-        if told or not self._content_chunks:
-            return told
-        return Usage(output_tokens=self._content_chunks, estimated=True)
+        before = self._shown.usage if self._shown else None
+        if told:
+            return told.model_copy(update={"estimated": True}) if before else told
+        if not self._content_chunks:
+            return before
+        before = before or Usage()
+        written = before.output_tokens + self._content_chunks
+        return before.model_copy(update={"output_tokens": written, "estimated": True})
 
     def feed(self, data: bytes) -> bytes | None:
         """The payload of our chunk for one `data:` payload; None when the client gets nothing of it.
@@ -63,6 +81,8 @@ class Stream:
             self._fold(choice)
         if self._takes_usage(chunk) and not choices:
             return None
+        if self._shown and self._was_shown(chunk):
+            return None
         self._model = chunk.get("model", self._model)
         chunk["id"] = self._id
         chunk["x_seq"] = self._seq
@@ -70,14 +90,13 @@ class Stream:
         self._seq += 1
         return write(chunk)
 
-    def close(self) -> Outcome:
+    def close(self) -> Ending:
         """What the stream came to, after the provider's last payload. Raises ApiError when it was cut."""
         if not self._is_whole():
-            raise ApiError(
-                ErrorCode.PROVIDER_STREAM_CUT, "The provider's stream ended before its answer did."
-            )
+            sentence = "The provider's stream ended before its answer did."
+            raise may_pass(ApiError(ErrorCode.PROVIDER_STREAM_CUT, sentence))
         reason = self._finish.get(0) or next(iter(self._finish.values()))
-        return Outcome(model=text(self._model), finish_reason=text(reason), usage=self.usage)
+        return Ending(model=text(self._model), finish_reason=text(reason), usage=self.usage)
 
     def _fold(self, choice: JsonObject) -> None:
         try:
@@ -95,10 +114,21 @@ class Stream:
         """Note the usage in a chunk; whether it is for us alone, since the client did not ask for it."""
         usage = chunk.get("usage")
         if usage:
+            if self._shown and type(usage) is dict:
+                usage = chunk["usage"] = usage_with(self._shown, usage)
             self._usage = usage
             return not self._wants_usage
         if usage is None and not self._wants_usage:
             chunk.pop("usage", None)
+        return False
+
+    def _was_shown(self, chunk: JsonObject) -> bool:
+        """Whether a chunk only begins what a lost attempt had begun; else it gets that one's time."""
+        tells_usage = chunk.get("usage") and not chunk["choices"]
+        if not (self.visible or tells_usage or any(self._finish.values())):
+            return True
+        if self._shown and self._shown.created is not None:
+            chunk["created"] = self._shown.created
         return False
 
     def _is_whole(self) -> bool:

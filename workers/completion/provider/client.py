@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -12,7 +13,16 @@ from aiohttp.http_exceptions import HttpProcessingError
 from contracts.errors import ApiError
 from contracts.wire.models import Model
 from infra.settings import ProviderSettings
-from workers.completion.core import REDACTED, bad_answer, listed_models, read_said, refusal, scrubbed
+from workers.completion.core import (
+    REDACTED,
+    bad_answer,
+    listed_models,
+    read_said,
+    refusal,
+    reworded,
+    scrubbed,
+    seconds_to_wait,
+)
 from workers.completion.provider.batches import Batches
 from workers.completion.provider.patience import Patience, out_of_time, silent
 from workers.completion.provider.pool import Pool, open_pool
@@ -133,13 +143,15 @@ class HttpProvider:
             message = scrubbed(error.detail.message, self._secrets)
             if message == error.detail.message:
                 raise
-            raise ApiError.of(error.detail.model_copy(update={"message": message})) from None
+            raise reworded(error, message) from None
 
 
 async def _expect_ok(response: ClientResponse) -> None:
     if response.status != HTTPStatus.OK:
         body = await _start_of(response)
-        raise refusal(response.status, body, retry_after=response.headers.get("Retry-After"))
+        date = response.headers.get("Date") or formatdate(usegmt=True)
+        wait = seconds_to_wait(response.headers.get("Retry-After"), date)
+        raise refusal(response.status, body, wait=wait)
 
 
 async def _expect_stream(response: ClientResponse) -> None:

@@ -11,6 +11,7 @@ from aiohttp import (
 )
 
 from contracts.errors import ApiError, ErrorCode
+from workers.completion.core import may_pass
 
 _REASONS: tuple[tuple[type[ClientError], ErrorCode, str], ...] = (
     (
@@ -30,11 +31,12 @@ _REASONS: tuple[tuple[type[ClientError], ErrorCode, str], ...] = (
 
 def no_answer(error: ClientError) -> ApiError:
     """The error for a request that got no answer at all."""
-    return next(ApiError(code, sentence) for kind, code, sentence in _REASONS if isinstance(error, kind))
+    failure = next(ApiError(code, sentence) for kind, code, sentence in _REASONS if isinstance(error, kind))
+    passes = isinstance(error, ClientConnectionError) and not isinstance(error, ClientSSLError)
+    return may_pass(failure) if passes else failure
 
 
 def cut() -> ApiError:
     """The error for an answer that broke off."""
-    return ApiError(
-        ErrorCode.PROVIDER_STREAM_CUT, "The connection to the provider broke in the midst of its answer."
-    )
+    sentence = "The connection to the provider broke in the midst of its answer."
+    return may_pass(ApiError(ErrorCode.PROVIDER_STREAM_CUT, sentence))
