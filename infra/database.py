@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
@@ -73,6 +73,7 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
             "server_settings": _session_limits(settings.timeout),
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _on_error)
     try:
         yield Database(engine)
     finally:
@@ -105,6 +106,14 @@ async def _connect(session: AsyncSession) -> None:
         await session.connection()
     except (OSError, PoolTimeoutError, DBAPIError) as error:
         raise DatabaseUnavailable from error
+
+
+def _on_error(context: ExceptionContext) -> None:
+    """A statement without any answer, as from a frozen server, ends by the driver's limit: no DBAPIError."""
+    if isinstance(context.original_exception, TimeoutError):
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
+        raise DatabaseUnavailable from context.original_exception
 
 
 def _is_outage(error: DBAPIError) -> bool:

@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from infra.database import Database, DatabaseUnavailable, asyncpg_url, open_database
 from infra.settings import DatabaseSettings
+from tests.faults.proxy import Proxy, open_proxy
 from tests.infra.store.scratch import scratch_database
 
 pytestmark = pytest.mark.stack
@@ -134,6 +135,30 @@ async def test_server_that_accepts_and_is_silent_is_an_outage() -> None:
         async with open_database(DatabaseSettings(url=SecretStr(url), timeout=0.2)) as database:
             with pytest.raises(DatabaseUnavailable):
                 await database.ping()
+
+
+@pytest.mark.parametrize("moment", ["statement", "commit"])
+async def test_server_that_falls_silent_inside_a_unit_of_work_is_an_outage_and_comes_back(
+    scratch: DatabaseSettings, moment: str
+) -> None:
+    url = make_url(scratch.url.get_secret_value())
+    async with open_proxy(url.port or 5432) as proxy:
+        through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
+        settings = scratch.model_copy(update={"url": SecretStr(through), "timeout": 0.2})
+        async with open_database(settings) as database:
+            with pytest.raises(DatabaseUnavailable):
+                await _fall_silent(database, proxy, moment)
+
+            proxy.heal()
+            await database.ping()
+
+
+async def _fall_silent(database: Database, proxy: Proxy, moment: str) -> None:
+    async with database.begin() as session:
+        await run(session, "SELECT 1")
+        proxy.black_hole()
+        if moment == "statement":
+            await run(session, "SELECT 1")
 
 
 def test_sslmode_of_libpq_is_told_to_the_driver_in_its_own_word() -> None:
