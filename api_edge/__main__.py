@@ -19,7 +19,7 @@ from api_edge.auth.bearer import authenticate
 from api_edge.deps import Edge
 from api_edge.idempotency.jobs import open_job_keys
 from api_edge.llm.catalog import open_catalog
-from api_edge.middleware.malformed import EdgeProtocol
+from api_edge.middleware.connection import edge_protocol
 from api_edge.middleware.surfaces import Surface
 from api_edge.relay.draining import Draining
 from api_edge.relay.lane_watch import watched
@@ -178,7 +178,7 @@ async def _listening(reader: RelayReader) -> None:
 def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=EdgeProtocol,
+        http=edge_protocol(settings.send_timeout),
         loop="none",
         lifespan="off",
         log_config=None,

@@ -13,7 +13,7 @@ from api_edge.deps import Edge
 from api_edge.errors import error_body
 from api_edge.relay.draining import ask_again, go_on_elsewhere
 from api_edge.relay.running import Running
-from api_edge.relay.watching import watched
+from api_edge.relay.watching import until_gone
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.frames import FrameKind, is_terminal, payload_of
 from infra.relay.follower import StreamLost
@@ -39,7 +39,7 @@ async def send_whole(edge: Edge, running: Running, receive: Receive, send: Send)
 
     Raises ApiError when the job failed.
     """
-    async with watched(running, receive, edge.settings.send_timeout):
+    async with until_gone(running, receive):
         body = await _result(edge, running)
     if body is None:
         return False
@@ -56,8 +56,8 @@ async def send_stream(edge: Edge, running: Running, request_id: str, receive: Re
     """
     edge.stats.stream_opened()
     try:
-        async with watched(running, receive, edge.settings.send_timeout) as client:
-            return await client.has_stayed(Stream(edge, running, request_id, send).pump())
+        async with until_gone(running, receive):
+            return await Stream(edge, running, request_id, send).pump()
     finally:
         edge.stats.stream_closed()
 
