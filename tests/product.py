@@ -58,7 +58,7 @@ class Product:
         """The gateway."""
         return self.urls[0]
 
-    async def add_edge(self) -> str:
+    async def add_edge(self, extra: Mapping[str, str] | None = None) -> str:
         """Start an edge; its address."""
         port = self.servers.place.ports.take(0)
         surfaces = {name: self.servers.place.ports.take(0) for name in ("llm", "responses", "media", "mcp")}
@@ -66,6 +66,7 @@ class Product:
             "JAN_EDGE_PORT": str(port),
             "JAN_EDGE_SURFACE_PORTS": ",".join(f"{name}={number}" for name, number in surfaces.items()),
             "JAN_EDGE_DRAIN_TIMEOUT": "5",
+            **(extra or {}),
         }
         self.edges.append(await self._start("api_edge", port, settings))
         self.urls.append(f"http://127.0.0.1:{port}")
