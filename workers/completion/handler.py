@@ -112,7 +112,9 @@ class CompletionWork:
         match plan:
             case Continue():
                 return await self._traced(attempt, plan)
-            case Complete(ending):
+            case Complete(ending, chunks):
+                for payload in chunks:
+                    attempt.send(FrameKind.CHUNK, payload)
                 attempt.send(FrameKind.END, ending.model_dump_json().encode())
                 return ending
             case Lost(usage):

@@ -1,6 +1,7 @@
 """What becomes of a stream whose worker was lost in the midst of it.
 
     every choice had its finish reason     Complete: only the end is missing
+    as many tokens as were asked for       Complete: the finish reason and the end
     nothing was visible yet                Continue: asked anew, unseen
     text, and the provider takes prefill   Continue: asked with the text as the assistant's, not yet whole
     everything else                        Lost
@@ -22,12 +23,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from contracts.events import Ending, Usage
-from workers.completion.core.jsontext import JsonObject
+from workers.completion.core.jsontext import JsonObject, read_object, write
 from workers.completion.core.request import choices_of
 from workers.completion.core.shown import Shown, shown_by
 
 Prefill = Literal["none", "llama.cpp", "vllm"]
 LIMITS = ("max_tokens", "max_completion_tokens")
+AT_LIMIT = "length"
+PARTS = frozenset({"choices", "usage", "x_seq", "timings"})
+"""What is of one chunk alone; the rest is the same in each."""
 CONSTRAINTS = frozenset(
     {
         "grammar",
@@ -55,6 +59,8 @@ class Complete:
     """The answer is there, but for its end."""
 
     ending: Ending
+    chunks: tuple[bytes, ...] = ()
+    """Payloads that are sent before it."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,32 @@ def gone_on(payloads: Sequence[bytes], body: JsonObject, prefill: Prefill) -> Co
         return Complete(Ending(model=shown.model, finish_reason=reason, usage=shown.usage))
     if any(shown.finish.values()):
         return Lost(shown.usage)
+    if choices == 1 and _is_at_limit(body, shown.tokens):
+        ending = Ending(model=shown.model, finish_reason=AT_LIMIT, usage=shown.usage)
+        return Complete(ending, (_finish(payloads[-1]),))
+    return _rest(shown, body, choices, prefill)
+
+
+def _rest(shown: Shown, body: JsonObject, choices: int, prefill: Prefill) -> Continue | Lost:
     if not shown.tokens:
         return Continue(body, shown)
     messages = _messages(body, shown.text, prefill)
     if messages is None or choices > 1 or not shown.is_only_text or _is_constrained(body):
         return Lost(shown.usage)
     return Continue(_prefilled(body, messages, shown.tokens, prefill), shown)
+
+
+def _is_at_limit(body: JsonObject, tokens: int) -> bool:
+    """Whether no further token was asked for. A chunk is a token at least, so none is missing."""
+    return any(isinstance(body.get(name), int) and tokens >= body[name] > 0 for name in LIMITS)
+
+
+def _finish(last: bytes) -> bytes:
+    """The chunk that the provider would have sent behind this one."""
+    chunk = read_object(last)
+    choice = {"index": 0, "delta": {}, "finish_reason": AT_LIMIT}
+    told = {name: chunk[name] for name in chunk if name not in PARTS}
+    return write(told | {"choices": [choice], "x_seq": chunk["x_seq"] + 1})
 
 
 def _is_constrained(body: JsonObject) -> bool:
