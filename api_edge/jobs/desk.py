@@ -9,7 +9,7 @@ from contracts.envelope import Lane
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.events import Failure
 from contracts.frames import FrameKind, payload_of
-from contracts.wire.jobs import JobState, JobView
+from contracts.wire.jobs import ENDED, JobState, JobView
 from infra.relay.redis import RelayDown
 from infra.relay.standing import Standing
 
@@ -17,7 +17,6 @@ LOOK_SECONDS = 0.05
 CANCEL_LOOKS = 40
 """How often a cancelled job is looked at before its canceller is told that it is still ending: for 2 s."""
 LANES = frozenset(lane.value for lane in Lane)
-ENDED = frozenset({JobState.FINISHED, JobState.FAILED, JobState.CANCELLED})
 
 
 class JobDesk:
@@ -45,9 +44,10 @@ class JobDesk:
         """
         standing = await owned(self._edge, public_id, tenant)
         job_id = named_job(public_id)
-        view = await self.show(public_id, tenant)
-        if standing.is_over or view.state in ENDED:
-            return view
+        if not standing.is_known or standing.is_over:  # a running one is stopped without the ledger, too
+            view = await self.show(public_id, tenant)
+            if view.state in ENDED:
+                return view
         try:
             await self._edge.stops.cancel(job_id, tenant)
             await self._until_over(job_id)

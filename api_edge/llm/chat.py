@@ -75,12 +75,21 @@ class ChatCompletions:
         self, asked: Asked, running: Running, receive: Receive, send: Send, *, is_stream: bool
     ) -> None:
         edge = self._edge
-        if is_stream:
-            has_stayed = await send_stream(edge, running, asked.request_id, receive, send)
-        else:
-            has_stayed = await send_whole(edge, running, receive, send)
-        if not has_stayed and not asked.is_detached:
-            await edge.stops.stop(running.job_id, asked.caller.tenant)
+        try:
+            if is_stream:
+                has_stayed = await send_stream(edge, running, asked.request_id, receive, send)
+            else:
+                has_stayed = await send_whole(edge, running, receive, send)
+        except ApiError as error:
+            if error.detail.code == ErrorCode.SERVER_DRAINING:  # its client knows no name to resume it by
+                await self._leave(asked, running)
+            raise
+        if not has_stayed:
+            await self._leave(asked, running)
+
+    async def _leave(self, asked: Asked, running: Running) -> None:
+        if not asked.is_detached:  # what nobody waits for is not made any further
+            await self._edge.stops.stop(running.job_id, asked.caller.tenant)
 
 
 def check(body: dict[str, Any]) -> ChatCompletionRequest:

@@ -10,7 +10,7 @@ from api_edge.deps import Edge
 from api_edge.relay.answer import send_stream, send_whole
 from api_edge.relay.disconnect import OnDisconnect, on_disconnect
 from api_edge.relay.ownership import named_job, no_such_job, owned
-from api_edge.relay.rejoin import JobGone, rejoined
+from api_edge.relay.rejoin import BeyondEnd, JobGone, rejoined
 from api_edge.relay.running import GRACE_SECONDS
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import CHAT_PREFIX, born_at
@@ -38,10 +38,7 @@ class ResumedCompletion:
         if not completion_id.startswith(CHAT_PREFIX):
             raise no_such_job(completion_id)
         job_id = named_job(completion_id)
-        standing = await owned(edge, completion_id, caller.tenant)
-        if standing.is_over and first_seq >= standing.frames:
-            message = f"{CURSOR} is beyond the last chunk, which is {standing.frames - 2}"
-            raise ApiError(ErrorCode.INVALID_VALUE, message, param=CURSOR)
+        await owned(edge, completion_id, caller.tenant)
         left = born_at(job_id) + edge.settings.job_timeout + GRACE_SECONDS - time.time()
         until = asyncio.get_running_loop().time() + left
         try:
@@ -54,6 +51,9 @@ class ResumedCompletion:
                     stayed = await send_whole(edge, running, receive, send)
         except JobGone as error:
             raise no_such_job(completion_id) from error
+        except BeyondEnd as error:
+            message = f"{CURSOR} is beyond the end of this completion, which has {error.chunks} chunks"
+            raise ApiError(ErrorCode.INVALID_VALUE, message, param=CURSOR) from error
         if not stayed and leaving is OnDisconnect.CANCEL:
             await edge.stops.stop(job_id, caller.tenant)
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from api_edge.deps import Edge
 from api_edge.relay.running import Running
 from contracts.errors import ApiError, ErrorCode
+from contracts.wire.jobs import ENDED
 from infra.relay.follower import Follower
 from infra.relay.redis import RelayDown
 from infra.relay.standing import Standing
@@ -20,6 +21,14 @@ log = logging.getLogger(__name__)
 
 class JobGone(Exception):
     """The job has ended, and neither its log nor a result of it is kept."""
+
+
+class BeyondEnd(Exception):
+    """The job has ended with fewer frames than were asked to be left out."""
+
+    def __init__(self, frames: int) -> None:
+        super().__init__(f"it ended with {frames} frames")
+        self.chunks = frames - 1
 
 
 class KeptLog:
@@ -39,7 +48,7 @@ async def rejoined(
 ) -> AsyncIterator[Running]:
     """A tenant's job from a seq on, until the loop time `until`, or for as long as it takes to read.
 
-    Raises JobGone, and ApiError when what there is of it cannot be read now.
+    Raises JobGone, BeyondEnd, and ApiError when what there is of it cannot be read now.
     """
     with edge.relay.follow(job_id, first_seq=first_seq) as live:
         try:
@@ -49,7 +58,7 @@ async def rejoined(
             follower = await _without_relay(edge, live, tenant, error)
         else:
             follower = await _follower(edge, live, tenant, standing)
-            if not standing.frames and follower is live and asyncio.get_running_loop().time() > until:
+            if not standing.frames and follower is live and await _is_gone(edge, job_id, until):
                 raise JobGone(job_id)
         yield Running(job_id=job_id, follower=follower, model=model, until=until, is_replay=True)
 
@@ -69,6 +78,8 @@ async def _follower(edge: Edge, live: Follower, tenant: str, standing: Standing)
     frames = None if standing.is_over else await _kept(edge, live.job_id, tenant)
     if frames is not None:
         return _of_kept(live, frames)
+    if standing.is_over and live.seq >= standing.frames:
+        raise BeyondEnd(standing.frames)
     live.announce(standing.frames, asyncio.get_running_loop().time())
     return live
 
@@ -82,8 +93,22 @@ async def _kept(edge: Edge, job_id: str, tenant: str) -> list[bytes] | None:
         return None
 
 
+async def _is_gone(edge: Edge, job_id: str, until: float) -> bool:
+    """Whether a job without a log will never get one again, as its deadline or the ledger tells."""
+    if asyncio.get_running_loop().time() > until:
+        return True
+    try:
+        stored = await edge.ledger.of(job_id)
+    except ApiError as error:
+        log.warning("ledger_unread", extra={"job_id": job_id, "error": str(error)})
+        return False
+    return stored is not None and stored.view.state in ENDED
+
+
 def _of_kept(live: Follower, frames: Sequence[bytes]) -> Follower:
     """A follower of a kept result, at the same place."""
+    if live.seq >= len(frames):
+        raise BeyondEnd(len(frames))
     now = asyncio.get_running_loop().time()
     follower = Follower(live.job_id, KeptLog(frames), first_seq=live.seq, limit=HELD_BYTES, now=now)
     follower.announce(len(frames), now)

@@ -24,6 +24,10 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+ENDED = frozenset({JobState.FINISHED, JobState.FAILED, JobState.CANCELLED})
+"""States that only a redrive leads out of."""
+
+
 class TimelineEntry(WireShape):
     """One event of a job."""
 
