@@ -47,6 +47,14 @@ async def test_chat_completions_are_documented_by_their_contract(document: dict[
     assert "bearer" in document["components"]["securitySchemes"]
 
 
+async def test_resuming_is_documented_with_its_place(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/v1/chat/completions/{completion_id}"]["get"]
+
+    assert operation["security"] == [{"bearer": []}]
+    names = [parameter["name"] for parameter in operation["parameters"]]
+    assert names == ["completion_id", "stream", "starting_after", "X-On-Disconnect"]
+
+
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     names = set(document["components"]["schemas"])
 
