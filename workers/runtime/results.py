@@ -8,6 +8,7 @@ from typing import Any
 
 from contracts.envelope import Envelope
 from contracts.errors import ApiError
+from contracts.frames import is_terminal
 from infra.database import Database
 from infra.relay.log import LogReader
 from infra.relay.redis import RelayDown
@@ -43,6 +44,9 @@ class KeptResults:
 
     async def _keep(self, envelope: Envelope[Any]) -> None:
         frames = await self._logs.whole(envelope.job_id)
+        if not frames or not is_terminal(frames[-1]):  # forgotten since it was closed
+            log.warning("result_forgotten", extra={"job_id": envelope.job_id})
+            return
         now = datetime.now(UTC)
         async with self._database.begin() as session:
             await keep_result(session, envelope.job_id, envelope.tenant, frames, now, now + self._kept_for)
