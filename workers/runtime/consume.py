@@ -108,4 +108,5 @@ def _means(tools: Tools) -> Means:
         producer=tools.producer,
         metrics=tools.metrics,
         tracing=tools.tracing,
+        failpoints=tools.failpoints,
     )

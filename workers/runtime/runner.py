@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol
 
@@ -27,6 +27,7 @@ from contracts.frames import FrameKind, attempt_of, payload_of
 from contracts.headers import Header
 from infra.bus.errors import Exhausted, Poison
 from infra.bus.record import Record
+from infra.failpoints import Failpoints, Moment
 from infra.relay.claims import Claim
 from infra.relay.job_log import LogLost, StaleAttempt
 from infra.relay.redis import RelayDown
@@ -35,6 +36,7 @@ from infra.telemetry.names import KAFKA, Attribute, Operation
 from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
 from workers.runtime.attempt import Attempt, JobLog, TryLater, Work
+from workers.runtime.brittle import brittle
 from workers.runtime.claiming import Claims, Memory, Past, claim_job
 from workers.runtime.ledger import EventProducer, Ledger
 from workers.runtime.reading import Reading
@@ -103,6 +105,7 @@ class Means:
     producer: EventProducer
     metrics: WorkerMetrics
     tracing: Tracing
+    failpoints: Failpoints = field(default_factory=Failpoints)
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,7 @@ class JobRunner(Generic[JobT]):
             failure = await (self._retell(taken) if taken.claim.is_over else self._attempt(taken))
         finally:
             taken.span.end(failure)
+        self._means.failpoints.hit(Moment.DONE)
 
     async def on_dead(self, record: Record, error: ErrorDetail) -> None:
         """No attempt could finish a record: tell whoever waits, if the record says who that is."""
@@ -204,7 +208,7 @@ class JobRunner(Generic[JobT]):
         try:
             delivered = await self._delivered(taken)
             async with self._open(taken, delivered) as job_log:
-                outcome = await self._run(taken, job_log, delivered)
+                outcome = await self._run(taken, brittle(job_log, self._means.failpoints), delivered)
         finally:
             if outcome in (LOST, POSTPONED):
                 await self._means.claims.release(envelope.job_id)
@@ -219,6 +223,7 @@ class JobRunner(Generic[JobT]):
         left = (taken.envelope.deadline - datetime.now(UTC)).total_seconds()
         attempt = self._attempt_of(taken, job_log, left, delivered)
         taken.ledger.claimed(attempt.number, self._means.worker, taken.claim.frames)
+        self._means.failpoints.hit(Moment.CLAIMED)
         try:
             ending = await self._work_in_time(attempt, taken, left)
         except ApiError as error:
@@ -232,6 +237,7 @@ class JobRunner(Generic[JobT]):
         except asyncio.CancelledError:
             taken.ledger.handed_back(attempt.number)
             raise
+        self._means.failpoints.hit(Moment.CLOSED)
         await taken.ledger.finished(attempt.number, ending)
         await self._settle(taken)
         return None
@@ -280,6 +286,7 @@ class JobRunner(Generic[JobT]):
             return "stale"
         except (LogLost, RelayDown) as lost:
             return await self._lose(attempt, taken, lost)
+        self._means.failpoints.hit(Moment.CLOSED)
         await taken.ledger.ended(attempt.number, failure)
         await self._settle(taken)
         return error.code or "failed"
@@ -294,6 +301,7 @@ class JobRunner(Generic[JobT]):
 
     async def _settle(self, taken: Taken[JobT]) -> None:
         """The job has ended, and that is told: keep what may be asked for again, forget the rest."""
+        self._means.failpoints.hit(Moment.TOLD)
         if taken.envelope.idempotency_key is not None:
             await self._means.results.keep(taken.envelope)
         await self._work.forget(taken.envelope)

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from contracts.ids import new_ulid
 from infra.bus.producer import Producer, open_producer
 from infra.database import Database, open_database
+from infra.failpoints import Failpoints, planned
 from infra.objects import ObjectStore, open_objects
 from infra.relay.cancels import Cancels
 from infra.relay.claims import Claims
@@ -47,6 +48,7 @@ class Tools:
     metrics: WorkerMetrics
     registry: CollectorRegistry
     tracing: Tracing
+    failpoints: Failpoints
     checks: tuple[Check, ...]
 
 
@@ -80,6 +82,7 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
             metrics=metrics,
             registry=registry,
             tracing=tracing,
+            failpoints=planned(settings.failpoints),
             checks=(
                 Check("kafka", needed=True, ask=producer.ping),
                 Check("redis", needed=True, ask=lambda: ping(redis)),
