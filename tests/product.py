@@ -51,6 +51,7 @@ class Product:
     extra: Mapping[str, str] = field(default_factory=dict)
     edges: list[Child] = field(default_factory=list)
     workers: list[Child] = field(default_factory=list)
+    ledgers: list[Child] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
 
     @property
@@ -79,6 +80,13 @@ class Product:
         self.workers.append(await self._start("workers.completion", port, settings))
         return self.workers[-1]
 
+    async def add_ledger(self) -> Child:
+        """Start a ledger worker."""
+        port = self.servers.place.ports.take(0)
+        settings = {"JAN_WORKER_METRICS_PORT": str(port)}
+        self.ledgers.append(await self._start("workers.ledger", port, settings))
+        return self.ledgers[-1]
+
     async def token(self) -> str:
         """A guest's access token."""
         async with (
@@ -91,7 +99,7 @@ class Product:
 
     async def close(self) -> None:
         """Stop everything."""
-        await asyncio.gather(*(stop_child(child) for child in [*self.workers, *self.edges]))
+        await asyncio.gather(*(stop_child(child) for child in [*self.workers, *self.ledgers, *self.edges]))
 
     async def _start(self, module: str, port: int, settings: Mapping[str, str]) -> Child:
         async def ready() -> bool:
