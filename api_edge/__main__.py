@@ -124,7 +124,7 @@ async def open_app(
             return await authenticate(headers, accounts)
 
         checks = [
-            Check("serving", needed=True, ask=draining.check),
+            Check("serving", needed=True, ask=draining.check, is_instant=True),
             Check("kafka", needed=True, ask=producer.ping),
             Check("redis", needed=True, ask=lambda: ping(redis)),
             Check("relay", needed=True, ask=lambda: _listening(reader)),

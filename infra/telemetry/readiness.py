@@ -23,6 +23,8 @@ class Check:
     name: str
     needed: bool
     ask: Callable[[], Awaitable[None]]
+    is_instant: bool = False
+    """Whether it costs nothing: it is asked every time, and so tells at once."""
 
 
 class Readiness:
@@ -33,13 +35,18 @@ class Readiness:
         self._now = now
         self._lock = asyncio.Lock()
         self._asked_at = float("-inf")
+        self._answers: dict[str, health.Check] = {}
         self._report = health.Readiness(status="unready", checks=[])
 
     async def report(self) -> health.Readiness:
         """What the checks say, at most a second ago."""
         async with self._lock:
-            if self._now() - self._asked_at >= FRESH:
-                self._report = _report(await asyncio.gather(*map(_ask, self._checks)))
+            is_due = self._now() - self._asked_at >= FRESH
+            due = [check for check in self._checks if is_due or check.is_instant]
+            if due or is_due:
+                self._answers |= {one.name: one for one in await asyncio.gather(*map(_ask, due))}
+                self._report = _report([self._answers[check.name] for check in self._checks])
+            if is_due:
                 self._asked_at = self._now()
             return self._report
 

@@ -135,7 +135,7 @@ async def test_an_edge_that_waits_for_its_balancer_is_not_ready_and_still_serves
         assert answer.status == 200
 
     leaving.stop()
-    await until(lambda: _is_unready(leaving.session), 1.5)
+    await until(lambda: _is_unready(leaving.session))
 
     status, _, _ = await _ask(leaving.session)
     assert status == 200

@@ -35,6 +35,8 @@ def test_an_alias_leads_to_its_path(path: str, own: str) -> None:
         ("/v1/mcp/tools", Surface.MCP),
         ("/healthz", None),
         ("/v1/version", None),
+        ("/v1/jobs/01J", None),
+        ("/v1/jobs/01J/cancel", None),
         ("/auth/guest-login", None),
         ("/openapi.json", None),
     ],

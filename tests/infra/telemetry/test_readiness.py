@@ -143,3 +143,20 @@ async def test_a_prober_that_goes_away_leaves_the_next_one_unharmed() -> None:
 
 async def test_without_checks_a_process_is_ready() -> None:
     assert (await Readiness([]).report()).status == "ready"
+
+
+async def test_what_costs_nothing_is_asked_every_time() -> None:
+    dear, cheap = Asked(), Asked()
+    checks = [
+        Check("kafka", needed=True, ask=dear),
+        Check("serving", needed=True, ask=cheap, is_instant=True),
+    ]
+    ready = Readiness(checks, Clock())
+    await ready.report()
+
+    cheap.failure = ConnectionError("stopping")
+    report = await ready.report()
+
+    assert report.status == "unready"
+    assert [check.ok for check in report.checks] == [True, False]
+    assert dear.times == 1
