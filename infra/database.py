@@ -17,8 +17,9 @@ MAX_OVERFLOW = 0
 """The pool is the limit: a burst waits for a connection instead of opening more than the server can hold."""
 RECYCLE_SECONDS = 1_800
 RETRY_AFTER = 2.0
-OUTAGES = ("08", "53", "57")
-"""SQLSTATE classes that say the server cannot work now: connection, resources, operator intervention."""
+OUTAGES = ("08", "40", "53", "55", "57")
+"""SQLSTATE classes that say the server cannot do it now: connection, conflict of transactions, resources,
+locks, operator intervention."""
 
 
 class DatabaseUnavailable(ApiError):

@@ -2,71 +2,107 @@
 
 The store's position of a partition is the truth: it moves in the transaction that writes what the records
 say. The group's offset follows, so that the lag can be seen; where it was not committed, records come again
-and are known by their offsets. While the store is away nothing is taken, and the member stays in its group.
+and are known by their offsets. While the store is away nothing is taken, and the member stays in its group by
+polls of a partition that does not exist.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.topics import Topic
-from infra.bus.client import PARTITION_FETCH_BYTES, address_of, own_sticky_assignor
+from infra.bus.client import PARTITION_FETCH_BYTES, address_of, check_driver, own_sticky_assignor
+from infra.bus.drain import KEEP_ALIVE, KEEP_ALIVE_EVERY, close
 from infra.bus.errors import translated
+from infra.bus.progress import ConsumerObserver, NoObserver
 from infra.bus.record import Record, record_of
 from infra.settings import KafkaSettings
 
 POLL_MS = 500
 """Longest wait for the first record of a batch; the loop looks around at least so often."""
 START_LIMIT = 60.0
-STOP_LIMIT = 5.0
 COMMIT_LIMIT = 5.0
-FRESH_SECONDS = 90.0
-"""A loop that began no round for so long is not ready: a round waits for its store."""
+LAG_EVERY = 5.0
+"""Seconds between questions for the ends of the partitions."""
+LAG_LIMIT = 2.0
+GRACE = 5.0
+"""Seconds that a batch gets which is being written when the consumer is told to stop."""
+FRESH_SECONDS = 30.0
+"""A loop that looked around for so long no more is not ready."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Records of one partition, in order."""
+    """Records of one partition, in order, but for repetitions after a rebalance."""
 
     partition: int
     records: Sequence[Record]
-    end: int
-    """The offset behind the partition's last record, as the broker told."""
+    end: int | None = None
+    """The offset behind the partition's last record, where the broker told."""
 
 
 OnBatches = Callable[[Sequence[Batch]], Awaitable[None]]
 """Writes what the records say, all or nothing; returns when that is durable, however long it takes."""
 
 
+class Held(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """The partitions that this member holds."""
+
+    def __init__(self, observer: ConsumerObserver) -> None:
+        self.is_settled = False
+        """False from a revocation until the next assignment, which may be empty."""
+        self._observer = observer
+        self._partitions: set[TopicPartition] = set()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002  theirs
+        """Nothing has to be saved: the store knows."""
+        self.is_settled = False
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Go on, from where the group was committed."""
+        for tp in self._partitions - set(assigned):
+            self._observer.partition_lost(tp.topic, tp.partition)
+        self._partitions = set(assigned)
+        self._observer.rebalanced()
+        self.is_settled = True
+
+
 class BatchConsumer:
     """One member of a consumer group. Opened by `open_batches`."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, gather: float, most: int) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, held: Held, observer: ConsumerObserver, *, gather: float, most: int
+    ) -> None:
         self._consumer = consumer
+        self._held = held
+        self._observer = observer
         self._gather = gather
         self._most = most
-        self._began = time.monotonic()
+        self._looked = time.monotonic()
+        self._told = 0.0
 
     @property
     def is_ready(self) -> bool:
-        """Whether rounds are made and partitions are held."""
-        return time.monotonic() - self._began < FRESH_SECONDS and bool(self._consumer.assignment())
+        """Whether records would be taken: a settled assignment, and a loop that looked around lately."""
+        return self._held.is_settled and time.monotonic() - self._looked < FRESH_SECONDS
 
     async def run(self, on_batches: OnBatches, until: asyncio.Event) -> None:
-        """Hand over batches until told to stop; the round that runs is ended first."""
+        """Hand over batches until told to stop; a batch that is being written then gets a grace time.
+
+        Raises BusError when the driver has broken, and what `on_batches` raises.
+        """
         while not until.is_set():
-            self._began = time.monotonic()
+            await self._look_around({})
             batches = await self._next()
-            if batches:
-                await on_batches(batches)
+            if batches and await self._written(on_batches, batches, until):
                 await self._commit(batches)
 
     async def _next(self) -> list[Batch]:
@@ -74,24 +110,61 @@ class BatchConsumer:
             found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._most)
             if 0 < sum(map(len, found.values())) < self._most:
                 await asyncio.sleep(self._gather)  # company for what came first
-                more = await self._consumer.getmany(timeout_ms=0, max_records=self._most)
-                for tp, records in more.items():
-                    found.setdefault(tp, []).extend(records)
+                for tp, more in (await self._consumer.getmany(timeout_ms=0, max_records=self._most)).items():
+                    found.setdefault(tp, []).extend(more)
         except KafkaError as error:
             log.warning("bus_poll_failed", extra={"error": repr(error)})
             await asyncio.sleep(self._gather)
             return []
-        return [
-            Batch(tp.partition, [record_of(raw) for raw in records], self._end_of(tp, records[-1].offset + 1))
-            for tp, records in found.items()
-        ]
+        return [self._batch(tp, records) for tp, records in found.items()]
 
-    def _end_of(self, tp: TopicPartition, least: int) -> int:
+    def _batch(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> Batch:
+        end: int | None = None
+        if tp in self._consumer.assignment():  # else it has just gone to another member
+            end = self._consumer.highwater(tp)
+        return Batch(tp.partition, [record_of(raw) for raw in records], end)
+
+    async def _written(self, on_batches: OnBatches, batches: Sequence[Batch], until: asyncio.Event) -> bool:
+        """Whether they were written before the end of the grace time."""
+        firsts = {batch.partition: batch.records[0].offset for batch in batches}
+        writing = asyncio.ensure_future(on_batches(batches))
+        stop: float | None = None
         try:
-            told: int | None = self._consumer.highwater(tp)
-        except (AssertionError, IllegalStateError):  # the partition has just gone to another member
-            return least
-        return max(told or 0, least)
+            while not (await asyncio.wait([writing], timeout=KEEP_ALIVE_EVERY))[0]:
+                await self._look_around(firsts)
+                if until.is_set():
+                    stop = stop or time.monotonic() + GRACE
+                    if time.monotonic() > stop:
+                        return False
+            await writing
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        return True
+
+    async def _look_around(self, firsts: dict[int, int]) -> None:
+        """Stay in the group, look after the driver, tell the lag. `firsts`: what is in hand, unwritten."""
+        self._looked = time.monotonic()
+        check_driver(self._consumer)
+        try:
+            await self._consumer.getmany(KEEP_ALIVE, timeout_ms=0)
+            if self._looked - self._told >= LAG_EVERY:
+                self._told = self._looked
+                await self._tell_lag(firsts)
+        except (KafkaError, TimeoutError) as error:
+            log.debug("bus_lag_unknown", extra={"error": repr(error)})
+
+    async def _tell_lag(self, firsts: dict[int, int]) -> None:
+        held = self._consumer.assignment()
+        if not held or not self._held.is_settled:
+            return
+        async with asyncio.timeout(LAG_LIMIT):
+            ends = await self._consumer.end_offsets(held)
+            for tp, end in ends.items():
+                position = firsts.get(tp.partition)
+                if position is None:
+                    position = await self._consumer.position(tp)
+                self._observer.backlog(tp.topic, tp.partition, max(end - position, 0))
 
     async def _commit(self, batches: Sequence[Batch]) -> None:
         topic = batches[0].records[0].topic
@@ -99,18 +172,43 @@ class BatchConsumer:
         try:
             async with asyncio.timeout(COMMIT_LIMIT):
                 await self._consumer.commit(marks)
-        except (CommitFailedError, IllegalStateError, KafkaError, TimeoutError) as error:
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            self._observer.commit_refused()
             log.warning("bus_commit_failed", extra={"error": repr(error)})
+        else:
+            self._observer.committed()
 
 
 @asynccontextmanager
 async def open_batches(
-    settings: KafkaSettings, topic: Topic, group_id: str, *, gather: float, most: int
+    settings: KafkaSettings,
+    topic: Topic,
+    group_id: str,
+    *,
+    gather: float,
+    most: int,
+    observer: ConsumerObserver | None = None,
 ) -> AsyncIterator[BatchConsumer]:
-    """Join a group. `gather`: seconds that a batch waits for company; `most`: records of one batch."""
+    """Join a group. `gather`: seconds that a batch waits for company; `most`: records of one batch.
+
+    Raises BusError when that takes too long.
+    """
+    observer = observer or NoObserver()
+    held = Held(observer)
+    consumer = _consumer(settings, group_id)
+    consumer.subscribe(topics=[topic.name], listener=held)
+    try:
+        with translated("joining the consumer group"):
+            async with asyncio.timeout(START_LIMIT):
+                await consumer.start()
+        yield BatchConsumer(consumer, held, observer, gather=gather, most=most)
+    finally:
+        await close(consumer)
+
+
+def _consumer(settings: KafkaSettings, group_id: str) -> AIOKafkaConsumer:
     address = address_of(settings)
-    consumer = AIOKafkaConsumer(
-        topic.name,
+    return AIOKafkaConsumer(
         bootstrap_servers=address.bootstrap_servers,
         request_timeout_ms=address.request_timeout_ms,
         metadata_max_age_ms=address.metadata_max_age_ms,
@@ -125,14 +223,3 @@ async def open_batches(
         rebalance_timeout_ms=settings.rebalance_timeout_ms,
         max_poll_interval_ms=settings.max_poll_interval_ms,
     )
-    try:
-        with translated("joining the consumer group"):
-            async with asyncio.timeout(START_LIMIT):
-                await consumer.start()
-        yield BatchConsumer(consumer, gather, most)
-    finally:
-        try:
-            async with asyncio.timeout(STOP_LIMIT):
-                await consumer.stop()
-        except (KafkaError, TimeoutError) as error:
-            log.warning("bus_close_failed", extra={"error": repr(error)})

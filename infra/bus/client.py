@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 
+from infra.bus.errors import BusError
 from infra.settings import KafkaSettings
 
 METADATA_MAX_AGE_MS = 30_000
@@ -40,6 +42,16 @@ def address_of(settings: KafkaSettings) -> Address:
 def own_sticky_assignor() -> type[StickyPartitionAssignor]:
     """A sticky assignor for one consumer: aiokafka keeps its state on the class, so no two may share one."""
     return type("OwnStickyAssignor", (StickyPartitionAssignor,), {})
+
+
+def check_driver(consumer: AIOKafkaConsumer) -> None:
+    """Look after aiokafka's own tasks: when one has died, polls return nothing for ever, without an error.
+
+    Raises BusError.
+    """
+    for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):  # noqa: SLF001
+        if task.done():
+            raise BusError("a background task of the Kafka client has ended")
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 
 from infra.bus.assignment import Assignment, Partition
 from infra.bus.attempts import AttemptLimits, Attempts, OnDead
+from infra.bus.client import check_driver
 from infra.bus.commits import Commits
 from infra.bus.drain import KEEP_ALIVE, close, drain
 from infra.bus.errors import BusError
@@ -244,7 +245,7 @@ class Consumption:
             await asyncio.sleep(self._limits.commit_every)
             await self._commit()
             self._tell_backlog()
-            self._check_driver()
+            check_driver(self._consumer)
 
     async def _commit(self) -> None:
         await self._commits.commit(self.assignment)
@@ -252,13 +253,6 @@ class Consumption:
     def _tell_backlog(self) -> None:
         for at in self.progress():
             self._observer.backlog(at.topic, at.partition, at.backlog)
-
-    def _check_driver(self) -> None:
-        """aiokafka's own tasks: when one has died, polls return nothing for ever, without an error."""
-        tasks = (self._consumer._fetcher.error_future, self._consumer._coordinator._coordination_task)  # noqa: SLF001
-        for task in tasks:
-            if task.done():
-                raise BusError("a background task of the Kafka client has ended")
 
     # ending
 

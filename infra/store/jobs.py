@@ -4,7 +4,7 @@ Rows are written whole, many at once, as JSON: a batch of events costs one state
 writes the same rows to a table beside, so the functions that write name their table.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from sqlalchemy import BigInteger, Column, DateTime, Index, func, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -21,6 +22,10 @@ from contracts.wire.jobs import JobState, JobView
 from infra.store.table import Table
 
 JobsTable = Literal["jobs", "jobs_rebuilt"]
+Change = Callable[[dict[str, Story]], Collection[str]]
+"""Changes known jobs by their ids, in place, and adds new ones; which it changed."""
+DATA_EXCEPTION = "22"
+"""SQLSTATE class of values that do not fit: too long, too large, or characters that there are not."""
 STORIES: TypeAdapter[list[Story]] = TypeAdapter(list[Story])
 _MOMENT: Any = DateTime(timezone=True)  # as SQLModel types its columns
 _COLUMNS = tuple(name for name in Story.model_fields if name != "job_id")
@@ -107,14 +112,45 @@ async def stories_of(
     return {story.job_id: story for story in STORIES.validate_json(found)}
 
 
-async def save_stories(session: AsyncSession, stories: Iterable[Story], table: JobsTable = "jobs") -> None:
-    """Write these rows whole, new ones and known ones alike."""
+async def change_stories(
+    session: AsyncSession, job_ids: Sequence[str], change: Change, table: JobsTable = "jobs"
+) -> list[str]:
+    """Read these jobs, change them, write what changed; the jobs whose rows the database refused."""
+    stories = await stories_of(session, job_ids, table)
+    changed = change(stories)
+    return await save_stories(session, [stories[job_id] for job_id in sorted(changed)], table)
+
+
+async def save_stories(
+    session: AsyncSession, stories: Sequence[Story], table: JobsTable = "jobs"
+) -> list[str]:
+    """Write these rows whole, new ones and known ones alike; the jobs whose rows the database refused.
+
+    A row that does not fit its columns must not keep the others out: where all can't be written at once, the
+    halves are, down to the one.
+    """
+    try:
+        async with session.begin_nested():
+            await _write(session, stories, table)
+    except DBAPIError as error:
+        if not str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION):
+            raise
+    else:
+        return []
+    if len(stories) == 1:
+        return [stories[0].job_id]
+    half = len(stories) // 2
+    first = await save_stories(session, stories[:half], table)
+    return first + await save_stories(session, stories[half:], table)
+
+
+async def _write(session: AsyncSession, stories: Sequence[Story], table: JobsTable) -> None:
     changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
     statement = text(
         f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, CAST(:rows AS jsonb)) "  # noqa: S608
         f"ON CONFLICT (job_id) DO UPDATE SET {changes}"
     )
-    rows = STORIES.dump_json(list(stories)).decode()
+    rows = STORIES.dump_json(list(stories), exclude_none=True).decode()
     await (await session.connection()).execute(statement, {"rows": rows})
 
 

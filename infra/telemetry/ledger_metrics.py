@@ -15,6 +15,7 @@ class LedgerMetrics:
             Metric.LEDGER_EVENTS, "Events, by what became of them", ("outcome",), registry=registry
         )
         self._folded, self._unreadable = events.labels("folded"), events.labels("unreadable")
+        self._refused = events.labels("refused")
         self._seconds = Histogram(
             Metric.LEDGER_BATCH, "Seconds to write one batch", buckets=BATCH_BUCKETS, registry=registry
         )
@@ -27,3 +28,7 @@ class LedgerMetrics:
     def unreadable(self) -> None:
         """A record was no event."""
         self._unreadable.inc()
+
+    def refused(self) -> None:
+        """A job's row did not fit."""
+        self._refused.inc()

@@ -14,6 +14,7 @@ from infra.telemetry.ledger_metrics import LedgerMetrics
 from infra.telemetry.logs import open_logs
 from infra.telemetry.metrics import open_registry
 from infra.telemetry.readiness import Check
+from infra.telemetry.worker_metrics import ConsumerMetrics
 from workers.ledger.handler import LedgerWriter, keep_swept
 from workers.runtime.room import open_probes
 
@@ -27,7 +28,14 @@ async def work(settings: Settings) -> None:
     ledger, group = settings.ledger, worker_group(EVENTS)
     async with (
         open_database(settings.database) as database,
-        open_batches(settings.kafka, EVENTS, group, gather=ledger.gather, most=ledger.batch) as consumer,
+        open_batches(
+            settings.kafka,
+            EVENTS,
+            group,
+            gather=ledger.gather,
+            most=ledger.batch,
+            observer=ConsumerMetrics(registry),
+        ) as consumer,
         open_probes(settings.worker, registry, _checks(database, consumer)),
         asyncio.TaskGroup() as tasks,
     ):
@@ -43,7 +51,7 @@ async def work(settings: Settings) -> None:
 def _checks(database: Database, consumer: BatchConsumer) -> list[Check]:
     async def is_consuming() -> None:
         if not consumer.is_ready:
-            raise ConnectionError("no partition of the events is held")
+            raise ConnectionError("the events are not being consumed")
 
     return [
         Check("database", needed=True, ask=database.ping),

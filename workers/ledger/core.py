@@ -26,6 +26,10 @@ from contracts.wire.jobs import JobState, TimelineEntry
 
 MOST_ENTRIES = 200
 """Events of one job that are kept one by one; a job that is tried for ever must not grow a row for ever."""
+MOST_LETTERS = 256
+"""Of names that others gave: a provider's, a model's."""
+MOST_TOKENS = 2**62
+"""Who tells more does not count: PostgreSQL could not keep it, and the job's end is worth more."""
 
 
 def fold(stories: dict[str, Story], events: Iterable[Event]) -> set[str]:
@@ -58,8 +62,9 @@ def _tell(story: Story, event: Event) -> bool:
             _ended(story, event)
         case _:
             assert_never(event)
-    if len(story.timeline) < MOST_ENTRIES:
-        story.timeline.append(_entry(event))
+    story.timeline.append(_entry(event))
+    if len(story.timeline) > MOST_ENTRIES:
+        del story.timeline[MOST_ENTRIES // 2]  # the middle: how it began and how it ends is worth more
     return True
 
 
@@ -72,14 +77,14 @@ def _is_news(story: Story, event: Event) -> bool:
 
 
 def _accepted(story: Story, event: Accepted) -> None:
-    story.kind, story.lane, story.model = event.kind, event.lane.value, event.model
+    story.kind, story.lane, story.model = event.kind, event.lane.value, _short(event.model)
     story.user_id, story.request_id = event.user_id, event.request_id
     story.accepted_at, story.deadline = event.at, event.deadline
 
 
 def _redriven(story: Story, event: Redriven) -> None:
     story.redrives = event.redrive
-    story.state = JobState.QUEUED
+    story.state, story.attempts = JobState.QUEUED, 0  # attempts may be numbered anew: Redis forgets them
     story.ended_at = story.error = story.finish_reason = story.first_frame_at = None
     _count(story, None)
 
@@ -91,9 +96,10 @@ def _moved(story: Story, event: Claimed | FirstFrame | HandedBack | Postponed) -
     story.postponed_until = None
     match event:
         case Claimed():
-            story.state, story.worker = JobState.RUNNING, event.worker
+            story.state, story.worker = JobState.RUNNING, event.worker[:MOST_LETTERS]
             story.claimed_at = story.claimed_at or event.at
         case FirstFrame():
+            story.state = JobState.RUNNING
             story.first_frame_at = story.first_frame_at or event.at
         case HandedBack():
             story.state = JobState.QUEUED
@@ -110,8 +116,8 @@ def _ended(story: Story, event: Finished | Failed | Cancelled) -> None:
     _count(story, event.usage)
     match event:
         case Finished():
-            story.state, story.finish_reason = JobState.FINISHED, event.finish_reason
-            story.model = story.model or event.model
+            story.state, story.finish_reason = JobState.FINISHED, _short(event.finish_reason)
+            story.model = story.model or _short(event.model)
         case Failed():
             story.state, story.error = JobState.FAILED, event.error
         case Cancelled():
@@ -121,11 +127,15 @@ def _ended(story: Story, event: Finished | Failed | Cancelled) -> None:
 
 
 def _count(story: Story, usage: Usage | None) -> None:
-    story.input_tokens = usage and usage.input_tokens
-    story.output_tokens = usage and usage.output_tokens
-    story.cached_tokens = usage and usage.cached_tokens
-    story.reasoning_tokens = usage and usage.reasoning_tokens
-    story.usage_estimated = usage and usage.estimated
+    story.input_tokens = None if usage is None else min(usage.input_tokens, MOST_TOKENS)
+    story.output_tokens = None if usage is None else min(usage.output_tokens, MOST_TOKENS)
+    story.cached_tokens = None if usage is None else min(usage.cached_tokens, MOST_TOKENS)
+    story.reasoning_tokens = None if usage is None else min(usage.reasoning_tokens, MOST_TOKENS)
+    story.usage_estimated = None if usage is None else usage.estimated
+
+
+def _short(text: str | None) -> str | None:
+    return text and text[:MOST_LETTERS]
 
 
 def _entry(event: Event) -> TimelineEntry:

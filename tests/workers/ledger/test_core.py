@@ -148,4 +148,17 @@ def test_a_timeline_has_an_end() -> None:
     story = story_of(*[claimed(attempt) for attempt in range(1, MOST_ENTRIES + 50)])
 
     assert len(story.timeline) == MOST_ENTRIES
+    assert (story.timeline[0].attempt, story.timeline[-1].attempt) == (1, MOST_ENTRIES + 49)
     assert story.attempts == MOST_ENTRIES + 49
+
+
+def test_a_redriven_job_is_followed_though_its_attempts_are_numbered_anew() -> None:
+    story = story_of(accepted(), claimed(4), failed(4), redriven(), claimed(1), finished(1))
+
+    assert (story.state, story.worker, story.attempts) == (JobState.FINISHED, "w1", 1)
+    running = story_of(accepted(), claimed(4), failed(4), redriven(), claimed(1))
+    assert running.state is JobState.RUNNING
+
+
+def test_output_of_an_attempt_whose_beginning_was_not_told_shows_that_it_runs() -> None:
+    assert story_of(accepted(), first_frame()).state is JobState.RUNNING

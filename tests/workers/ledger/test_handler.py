@@ -43,6 +43,9 @@ class Counts:
     def unreadable(self) -> None:
         self.bad += 1
 
+    def refused(self) -> None:
+        self.bad += 1
+
 
 @pytest.fixture
 async def store(database: DatabaseSettings) -> AsyncIterator[Database]:
