@@ -19,6 +19,12 @@ class Script:
     # What is said.
     tokens: int = 8
     """Pieces of text of each choice: `t0 `, `t1 `, ..."""
+    word: str = "t"
+    """What the pieces begin with, so that texts can be told from each other."""
+    begun: int = 0
+    """Pieces that were said before, and count as prompt."""
+    resumes: bool = False
+    """Go on where the request's last message stops, if that is the assistant's and the start of the text."""
     choices: int = 1
     tool: bool = False
     """Call a tool; the tokens are pieces of its arguments."""
@@ -32,6 +38,8 @@ class Script:
     """End a stream with `[DONE]`."""
     payloads: tuple[bytes, ...] | None = None
     """The stream's payloads, literally, in place of all of the above."""
+    prefill: bool = False
+    """Go on behind the text of a last message of the assistant, read as prompt, as llama.cpp does."""
 
     # How fast.
     first: float = 0.0

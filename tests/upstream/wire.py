@@ -14,7 +14,7 @@ CACHED_TOKENS = 3
 
 def text(script: Script, choice: int = 0) -> str:
     """The whole text of a choice."""
-    return "".join(piece(index, choice) for index in range(script.tokens))
+    return _begins(script.tokens, choice)
 
 
 def piece(index: int, choice: int = 0) -> str:
@@ -22,12 +22,21 @@ def piece(index: int, choice: int = 0) -> str:
     return f"c{choice}t{index} " if choice else f"t{index} "
 
 
-def usage(script: Script, tokens: int) -> Json:
-    """The usage after so many tokens."""
+def spoken(script: Script, request: Json) -> int:
+    """How many tokens the request says that the assistant has spoken already."""
+    last = (request.get("messages") or [{}])[-1]
+    if not script.prefill or last.get("role") != "assistant":
+        return 0
+    return next((count for count in range(script.tokens + 1) if _begins(count) == last.get("content")), 0)
+
+
+def usage(script: Script, tokens: int, before: int = 0) -> Json:
+    """The usage after so many tokens, behind those of the prompt."""
+    prompt = PROMPT_TOKENS + before
     return {
-        "prompt_tokens": PROMPT_TOKENS,
+        "prompt_tokens": prompt,
         "completion_tokens": tokens,
-        "total_tokens": PROMPT_TOKENS + tokens,
+        "total_tokens": prompt + tokens,
         "prompt_tokens_details": {"cached_tokens": CACHED_TOKENS},
         "completion_tokens_details": {"reasoning_tokens": script.reasoning},
     }
@@ -40,17 +49,17 @@ def payloads(script: Script, request: Json) -> Iterator[bytes]:
         return
     asked = bool((request.get("stream_options") or {}).get("include_usage"))
     model = request.get("model")
-    told = 0
-    for choices in _steps(script):
+    told, before = 0, spoken(script, request)
+    for choices in _steps(script, before):
         told += sum(1 for choice in choices if choice["delta"] and "role" not in choice["delta"])
         chunk = _chunk(model, choices)
         if script.usage == "every" or (script.usage == "finish" and choices[0]["finish_reason"]):
-            chunk["usage"] = usage(script, told)
+            chunk["usage"] = usage(script, told, before)
         elif asked and script.usage == "asked":
             chunk["usage"] = None
         yield _dump(chunk)
     if script.usage == "always" or (asked and script.usage == "asked"):
-        yield _dump(_chunk(model, []) | {"usage": usage(script, told)})
+        yield _dump(_chunk(model, []) | {"usage": usage(script, told, before)})
     if script.done:
         yield b"[DONE]"
 
@@ -93,15 +102,19 @@ def error(status: int, message: str) -> bytes:
     )
 
 
-def _steps(script: Script) -> Iterator[list[Json]]:
-    """The choices of each chunk: roles, pieces, finish reasons."""
+def _begins(tokens: int, choice: int = 0) -> str:
+    return "".join(piece(index, choice) for index in range(tokens))
+
+
+def _steps(script: Script, before: int) -> Iterator[list[Json]]:
+    """The choices of each chunk: roles, pieces, finish reasons. `before` tokens were spoken already."""
     numbers = range(script.choices)
     yield [
         _choice(number, {"role": "assistant", "content": None if script.tool else ""}) for number in numbers
     ]
     for index in range(script.reasoning):
         yield [_choice(number, {"reasoning_content": f"r{index} "}) for number in numbers]
-    for index in range(script.tokens):
+    for index in range(before, script.tokens):
         yield [_choice(number, _delta(script, index, number)) for number in numbers]
     if script.finish:
         yield [_choice(number, {}, _finish(script)) for number in numbers]
