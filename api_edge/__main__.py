@@ -48,7 +48,7 @@ from infra.telemetry.tracing import open_tracing
 
 BACKLOG = 2_048
 KEEP_ALIVE_SECONDS = 75
-LAST_WORDS_SECONDS = 5
+LAST_WORDS_SECONDS = 2
 """What streams have to tell their clients to go on elsewhere, after the grace and before they are cut."""
 
 log = logging.getLogger(__name__)
