@@ -49,6 +49,7 @@ QUICK = {
     "JAN_KAFKA_SESSION_TIMEOUT_MS": "6000",
     "JAN_WORKER_LEASE": "3",
     "JAN_PROVIDER_RETRY_BASE": "0.02",
+    "JAN_PROVIDER_RETRY_LIMIT": "2",
 }
 """Shorter waits than the product's own, so that tests of them end soon."""
 T = TypeVar("T")

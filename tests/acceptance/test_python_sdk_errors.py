@@ -175,11 +175,12 @@ async def test_a_failure_after_a_token_is_an_api_error(sdk: AsyncOpenAI, upstrea
 
 
 async def test_the_sdks_own_retry_gets_through_a_busy_provider(sdk: AsyncOpenAI, upstream: Upstream) -> None:
-    upstream.next(Script(status=429, body=LIMITED, headers=(("Retry-After", "0.1"),)), Script(status=503))
+    busy = Script(status=429, body=LIMITED, headers=(("Retry-After", "0.1"),))
+    upstream.next(busy, busy, busy, Script(status=503))  # as often as the worker tries, and once more
     upstream.always(Script(tokens=2))
 
     patient = sdk.with_options(max_retries=2, timeout=LIMIT)
     completion = await patient.chat.completions.create(model="scripted", messages=HI)
 
     assert completion.choices[0].message.content == "t0 t1 "
-    assert len(upstream.chats) == 3
+    assert len(upstream.chats) == 5

@@ -21,10 +21,6 @@ class Script:
     """Pieces of text of each choice: `t0 `, `t1 `, ..."""
     word: str = "t"
     """What the pieces begin with, so that texts can be told from each other."""
-    begun: int = 0
-    """Pieces that were said before, and count as prompt."""
-    resumes: bool = False
-    """Go on where the request's last message stops, if that is the assistant's and the start of the text."""
     choices: int = 1
     tool: bool = False
     """Call a tool; the tokens are pieces of its arguments."""

@@ -14,12 +14,12 @@ CACHED_TOKENS = 3
 
 def text(script: Script, choice: int = 0) -> str:
     """The whole text of a choice."""
-    return _begins(script.tokens, choice)
+    return _begins(script, script.tokens, choice)
 
 
-def piece(index: int, choice: int = 0) -> str:
+def piece(index: int, choice: int = 0, word: str = "t") -> str:
     """One token."""
-    return f"c{choice}t{index} " if choice else f"t{index} "
+    return f"c{choice}{word}{index} " if choice else f"{word}{index} "
 
 
 def spoken(script: Script, request: Json) -> int:
@@ -27,7 +27,8 @@ def spoken(script: Script, request: Json) -> int:
     last = (request.get("messages") or [{}])[-1]
     if not script.prefill or last.get("role") != "assistant":
         return 0
-    return next((count for count in range(script.tokens + 1) if _begins(count) == last.get("content")), 0)
+    counts = range(script.tokens + 1)
+    return next((count for count in counts if _begins(script, count) == last.get("content")), 0)
 
 
 def usage(script: Script, tokens: int, before: int = 0) -> Json:
@@ -102,8 +103,8 @@ def error(status: int, message: str) -> bytes:
     )
 
 
-def _begins(tokens: int, choice: int = 0) -> str:
-    return "".join(piece(index, choice) for index in range(tokens))
+def _begins(script: Script, tokens: int, choice: int = 0) -> str:
+    return "".join(piece(index, choice, script.word) for index in range(tokens))
 
 
 def _steps(script: Script, before: int) -> Iterator[list[Json]]:
@@ -122,7 +123,7 @@ def _steps(script: Script, before: int) -> Iterator[list[Json]]:
 
 def _delta(script: Script, index: int, choice: int) -> Json:
     if not script.tool:
-        return {"content": piece(index, choice)}
+        return {"content": piece(index, choice, script.word)}
     call: Json = {"index": 0, "function": {"arguments": _arguments(script)[index]}}
     if index == 0:
         call |= {"id": "call_1", "type": "function"}
