@@ -28,7 +28,7 @@ SCRIPTS = {
     "scripted": Script(tokens=5),
     "scripted-slow": Script(tokens=5, gap=0.3),
     "scripted-tool": Script(tokens=5, tool=True),
-    "scripted-limited": Script(status=429, body=b"{}", headers=(("Retry-After", "7"),)),
+    "scripted-limited": Script(status=429, body=b"{}", headers=(("Retry-After", "20"),)),
     "scripted-broken": Script(status=500, body=b"{}"),
     "scripted-failing": Script(tokens=5, fault="error", after=3),
 }

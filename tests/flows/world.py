@@ -44,8 +44,9 @@ from infra.telemetry.worker_metrics import WorkerMetrics
 from tests.flows.keys import MemoryKeys, MemoryResults
 from workers.completion.handler import CompletionWork
 from workers.runtime.claiming import Past
+from workers.runtime.means import Means
 from workers.runtime.reading import Reading
-from workers.runtime.runner import JobRunner, Means
+from workers.runtime.runner import JobRunner
 
 CALLER = Caller(user_id="u1", tenant="t1", roles=("guest",))
 LIMIT = 5.0

@@ -1,9 +1,6 @@
 """Consumes job topics until told to stop: a subscriber for each, so that no lane waits for another."""
 
-import asyncio
-import signal
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Generic
 
 from pydantic import TypeAdapter
@@ -11,20 +8,19 @@ from pydantic import TypeAdapter
 from contracts.envelope import Envelope, JobT
 from contracts.topics import Topic, worker_group
 from infra.bus.attempts import AttemptLimits
-from infra.bus.broker import open_broker, serve
+from infra.bus.broker import open_broker
 from infra.bus.consumption import ConsumptionLimits
 from infra.bus.parallel import ParallelSubscriber, parallel_subscriber
-from infra.process import settle_memory
-from infra.telemetry.readiness import Check
-from infra.telemetry.serving import serve_metrics
 from workers.runtime.attempt import Work
 from workers.runtime.dead import DeadLetters
 from workers.runtime.load import LaneCounts, reported
+from workers.runtime.means import Means
 from workers.runtime.memory import LedgerMemory
 from workers.runtime.postpone import Postponer
 from workers.runtime.reading import Reading
 from workers.runtime.results import KeptResults
-from workers.runtime.runner import JobRunner, Means
+from workers.runtime.room import run_room
+from workers.runtime.runner import JobRunner
 from workers.runtime.tools import Tools
 
 
@@ -58,32 +54,14 @@ class Consumer(Generic[JobT]):
 
     async def run(self) -> None:
         """Until SIGTERM or SIGINT, then drain. Raises BusError when a subscriber breaks."""
-        told = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
-        settle_memory()
         tools, running = self._tools, self._runner.running
         async with (
             tools.cancels.heard(running.job_ids, running.stop),
             reported(tools.board, tools.name, self._counts),
-            self._probes(),
         ):
-            await serve(self._broker, told)
-
-    @asynccontextmanager
-    async def _probes(self) -> AsyncIterator[None]:
-        worker = self._tools.settings.worker
-        if worker.metrics_port is None:
-            yield
-            return
-        checks = [*self._tools.checks, Check("consumers", needed=True, ask=self._are_consuming)]
-        async with serve_metrics(self._tools.registry, checks, worker.metrics_port, worker.metrics_host):
-            yield
-
-    async def _are_consuming(self) -> None:
-        if not all(subscriber.is_ready for subscriber in self._subscribers):
-            raise ConnectionError("not every topic is being consumed")
+            await run_room(
+                self._broker, self._subscribers, tools.settings.worker, tools.registry, tools.checks
+            )
 
     def _limits(self) -> ConsumptionLimits:
         worker = self._tools.settings.worker

@@ -16,9 +16,8 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, Protocol
+from typing import Any, Generic
 
 from contracts.envelope import Envelope, JobT
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
@@ -27,18 +26,17 @@ from contracts.frames import FrameKind, attempt_of, payload_of
 from contracts.headers import Header
 from infra.bus.errors import Exhausted, Poison
 from infra.bus.record import Record
-from infra.failpoints import Failpoints, Moment
+from infra.failpoints import Moment
 from infra.relay.claims import Claim
 from infra.relay.job_log import LogLost, StaleAttempt
 from infra.relay.redis import RelayDown
-from infra.settings import WorkerSettings
 from infra.telemetry.names import KAFKA, Attribute, Operation
-from infra.telemetry.spans import Span, SpanKind, Tracing
-from infra.telemetry.worker_metrics import WorkerMetrics
+from infra.telemetry.spans import Span, SpanKind
 from workers.runtime.attempt import Attempt, JobLog, TryLater, Work
 from workers.runtime.brittle import brittle
-from workers.runtime.claiming import Claims, Memory, Past, claim_job
-from workers.runtime.ledger import EventProducer, Ledger
+from workers.runtime.claiming import claim_job
+from workers.runtime.ledger import Ledger
+from workers.runtime.means import Means, Taken
 from workers.runtime.reading import Reading
 from workers.runtime.running import Running, cancelled, too_late
 
@@ -49,75 +47,6 @@ REDELIVERED = "redelivered"
 """Why an attempt follows another, in metrics: an earlier one did not end."""
 
 log = logging.getLogger(__name__)
-
-
-class Logs(Protocol):
-    """Opens the logs of jobs."""
-
-    def open(
-        self,
-        job_id: str,
-        attempt: int,
-        reply_to: str | None,
-        *,
-        first_seq: int = 0,
-        kept: Sequence[bytes] = (),
-    ) -> AbstractAsyncContextManager[JobLog]:
-        """The log of one attempt, which goes on behind the frames that others left."""
-
-
-class Shown(Protocol):
-    """Reads the logs of jobs."""
-
-    async def whole(self, job_id: str) -> list[bytes]:
-        """All frames of a log. Raises RelayDown."""
-
-
-class Results(Protocol):
-    """Keeps the answers that may be asked for again, longer than the relay does."""
-
-    async def keep(self, envelope: Envelope[Any]) -> None:
-        """Keep the frames of an ended job, where its caller gave a key. Never raises."""
-
-
-class Postponer(Protocol):
-    """Sends records to the retry topics."""
-
-    async def postpone(
-        self, record: Record, envelope: Envelope[Any], error: ErrorDetail, after: float | None
-    ) -> datetime | None:
-        """Until when the record waits now; None when there is no further try. Raises BusError."""
-
-
-@dataclass(frozen=True)
-class Means:
-    """What a runner works with, the same for every kind of job."""
-
-    worker: str
-    """Who claims."""
-    settings: WorkerSettings
-    claims: Claims
-    memory: Memory
-    logs: Logs
-    shown: Shown
-    results: Results
-    postponer: Postponer
-    producer: EventProducer
-    metrics: WorkerMetrics
-    tracing: Tracing
-    failpoints: Failpoints = field(default_factory=Failpoints)
-
-
-@dataclass(frozen=True)
-class Taken(Generic[JobT]):
-    """A job that is ours for one attempt."""
-
-    record: Record
-    envelope: Envelope[JobT]
-    claim: Claim
-    past: Past
-    span: Span
-    ledger: Ledger
 
 
 class JobRunner(Generic[JobT]):
