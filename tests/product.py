@@ -52,6 +52,7 @@ class Product:
     edges: list[Child] = field(default_factory=list)
     workers: list[Child] = field(default_factory=list)
     ledgers: list[Child] = field(default_factory=list)
+    retries: list[Child] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
 
     @property
@@ -73,10 +74,14 @@ class Product:
         self.urls.append(f"http://127.0.0.1:{port}")
         return self.urls[-1]
 
-    async def add_worker(self) -> Child:
+    async def add_worker(self, extra: Mapping[str, str] | None = None) -> Child:
         """Start a completion worker."""
         port = self.servers.place.ports.take(0)
-        settings = {"JAN_WORKER_METRICS_PORT": str(port), "JAN_WORKER_DRAIN_TIMEOUT": "5"}
+        settings = {
+            "JAN_WORKER_METRICS_PORT": str(port),
+            "JAN_WORKER_DRAIN_TIMEOUT": "5",
+            **(extra or {}),
+        }
         self.workers.append(await self._start("workers.completion", port, settings))
         return self.workers[-1]
 
@@ -86,6 +91,13 @@ class Product:
         settings = {"JAN_WORKER_METRICS_PORT": str(port)}
         self.ledgers.append(await self._start("workers.ledger", port, settings))
         return self.ledgers[-1]
+
+    async def add_retry(self) -> Child:
+        """Start a worker of the retry topics."""
+        port = self.servers.place.ports.take(0)
+        settings = {"JAN_WORKER_METRICS_PORT": str(port), "JAN_WORKER_DRAIN_TIMEOUT": "5"}
+        self.retries.append(await self._start("workers.retry", port, settings))
+        return self.retries[-1]
 
     async def token(self) -> str:
         """A guest's access token."""
@@ -99,7 +111,8 @@ class Product:
 
     async def close(self) -> None:
         """Stop everything."""
-        await asyncio.gather(*(stop_child(child) for child in [*self.workers, *self.ledgers, *self.edges]))
+        workers = [*self.workers, *self.ledgers, *self.retries]
+        await asyncio.gather(*(stop_child(child) for child in [*workers, *self.edges]))
 
     async def _start(self, module: str, port: int, settings: Mapping[str, str]) -> Child:
         async def ready() -> bool:
