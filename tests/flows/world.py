@@ -372,7 +372,8 @@ class World:
             tracing=PassingTracing(),
         )
         self.postponer = MemoryPostponer()
-        metrics = WorkerMetrics(CollectorRegistry())
+        self.registry = CollectorRegistry()
+        metrics = WorkerMetrics(self.registry)
         worker_settings = WorkerSettings()
         work = CompletionWork(provider, upstream or QUICK, self.objects, metrics, PassingTracing())
         self.runner = self.bus.runner = JobRunner(
