@@ -95,6 +95,18 @@ async def test_the_usage_that_the_client_gets_is_that_of_the_whole_answer() -> N
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (11, 6, 17)
 
 
+async def test_an_answer_that_is_cut_at_its_limit_is_finished_without_another_token() -> None:
+    whole = await uncut()
+    world = World(MemoryProvider())
+
+    _, log = await resumed(world, whole[:4], {**BODY, "max_tokens": 3})
+
+    assert text(log) == "t0 t1 t2 "
+    assert [one["choices"][0]["finish_reason"] for one in chunks(log)] == [None, None, None, None, "length"]
+    assert [one["x_seq"] for one in chunks(log)] == list(range(5))
+    assert log[-1][0] == FrameKind.END
+
+
 async def test_a_worker_that_is_lost_while_it_goes_on_is_gone_on_with() -> None:
     whole = await uncut()
     second = World(CountingProvider(), upstream=PREFILL)
