@@ -40,6 +40,7 @@ EXPOSED_HEADERS = [
     "openai-processing-ms",
     "retry-after",
     "idempotency-replayed",
+    "x-job-id",
 ]
 
 

@@ -62,6 +62,7 @@ class ChatCompletions:
         try:
             job = CompletionJob(model=wanted.model, stream=bool(wanted.stream), body=body)
             async with submit_completion(edge, asked, job=job, lane=wanted.lane()) as running:
+                scope["state"]["job_id"] = running.job_id
                 scope["state"]["replayed"] = running.is_replay
                 await self._answer(asked, running, receive, send, is_stream=job.stream)
             failure = None

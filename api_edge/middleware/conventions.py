@@ -61,6 +61,9 @@ class Exchange:
         caller = self._scope["state"].get("caller")
         if caller is not None:
             headers.append((b"x-auth-method", caller.auth_method.encode()))
+        job_id = self._scope["state"].get("job_id")
+        if job_id is not None:
+            headers.append((b"x-job-id", job_id.encode()))
         if self._scope["state"].get("replayed"):
             headers.append((b"idempotency-replayed", b"true"))
         return headers

@@ -332,3 +332,13 @@ async def test_bad_bodies_are_told_apart() -> None:
     assert told[4] == (400, "json_too_deep")
     assert told[5] == (400, "missing_required_parameter")
     assert told[6] == (413, "body_too_large")
+
+
+async def test_an_answer_names_its_job_and_so_does_its_failure() -> None:
+    good, bad = World(MemoryProvider(whole=WHOLE)), World(MemoryProvider(whole=b"{"))
+
+    answer, failure = await good.post(BODY), await bad.post(BODY)
+
+    assert answer.headers[b"x-job-id"].decode() == good.bus.events[0].job_id
+    assert failure.headers[b"x-job-id"].decode() == bad.bus.events[0].job_id
+    assert failure.status == 502

@@ -129,6 +129,6 @@ def test_down_leaves_nothing(jan: Jan, root: Path) -> None:
     said = jan("down")
 
     assert said.returncode == 0
-    assert len(started) == 9
+    assert len(started) == 10
     assert [one for one in started if one.process() is not None] == []
     assert "Nothing runs" in jan("down").stdout
