@@ -9,17 +9,17 @@ polls of a partition that does not exist.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.topics import Topic
 from infra.bus.client import PARTITION_FETCH_BYTES, address_of, check_driver, own_sticky_assignor
 from infra.bus.drain import KEEP_ALIVE, KEEP_ALIVE_EVERY, close
-from infra.bus.errors import translated
+from infra.bus.errors import BusError, translated
 from infra.bus.progress import ConsumerObserver, NoObserver
 from infra.bus.record import Record, record_of
 from infra.settings import KafkaSettings
@@ -30,7 +30,7 @@ START_LIMIT = 60.0
 COMMIT_LIMIT = 5.0
 LAG_EVERY = 5.0
 """Seconds between questions for the ends of the partitions."""
-LAG_LIMIT = 2.0
+ENDS_LIMIT = 2.0
 GRACE = 5.0
 """Seconds that a batch gets which is being written when the consumer is told to stop."""
 FRESH_SECONDS = 30.0
@@ -45,8 +45,6 @@ class Batch:
 
     partition: int
     records: Sequence[Record]
-    end: int | None = None
-    """The offset behind the partition's last record, where the broker told."""
 
 
 OnBatches = Callable[[Sequence[Batch]], Awaitable[None]]
@@ -79,9 +77,17 @@ class BatchConsumer:
     """One member of a consumer group. Opened by `open_batches`."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, held: Held, observer: ConsumerObserver, *, gather: float, most: int
+        self,
+        consumer: AIOKafkaConsumer,
+        topic: str,
+        held: Held,
+        observer: ConsumerObserver,
+        *,
+        gather: float,
+        most: int,
     ) -> None:
         self._consumer = consumer
+        self._topic = topic
         self._held = held
         self._observer = observer
         self._gather = gather
@@ -105,6 +111,14 @@ class BatchConsumer:
             if batches and await self._written(on_batches, batches, until):
                 await self._commit(batches)
 
+    async def ends(self, partitions: Collection[int]) -> dict[int, int]:
+        """The offsets behind the last records of these partitions, asked for now. Raises BusError."""
+        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
+        with translated("asking for the ends of partitions"):
+            async with asyncio.timeout(ENDS_LIMIT):
+                found = await self._consumer.end_offsets(wanted)
+        return {tp.partition: end for tp, end in found.items()}
+
     async def _next(self) -> list[Batch]:
         try:
             found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._most)
@@ -116,13 +130,7 @@ class BatchConsumer:
             log.warning("bus_poll_failed", extra={"error": repr(error)})
             await asyncio.sleep(self._gather)
             return []
-        return [self._batch(tp, records) for tp, records in found.items()]
-
-    def _batch(self, tp: TopicPartition, records: Sequence[ConsumerRecord]) -> Batch:
-        end: int | None = None
-        if tp in self._consumer.assignment():  # else it has just gone to another member
-            end = self._consumer.highwater(tp)
-        return Batch(tp.partition, [record_of(raw) for raw in records], end)
+        return [Batch(tp.partition, [record_of(raw) for raw in records]) for tp, records in found.items()]
 
     async def _written(self, on_batches: OnBatches, batches: Sequence[Batch], until: asyncio.Event) -> bool:
         """Whether they were written before the end of the grace time."""
@@ -151,24 +159,29 @@ class BatchConsumer:
             if self._looked - self._told >= LAG_EVERY:
                 self._told = self._looked
                 await self._tell_lag(firsts)
-        except (KafkaError, TimeoutError) as error:
+        except (KafkaError, BusError) as error:
             log.debug("bus_lag_unknown", extra={"error": repr(error)})
 
     async def _tell_lag(self, firsts: dict[int, int]) -> None:
-        held = self._consumer.assignment()
+        held = [tp.partition for tp in self._consumer.assignment()]
         if not held or not self._held.is_settled:
             return
-        async with asyncio.timeout(LAG_LIMIT):
-            ends = await self._consumer.end_offsets(held)
-            for tp, end in ends.items():
-                position = firsts.get(tp.partition)
-                if position is None:
-                    position = await self._consumer.position(tp)
-                self._observer.backlog(tp.topic, tp.partition, max(end - position, 0))
+        for partition, end in (await self.ends(held)).items():
+            position = firsts.get(partition)
+            if position is None:
+                position = await self._position(partition)
+            self._observer.backlog(self._topic, partition, max(end - position, 0))
+
+    async def _position(self, partition: int) -> int:
+        with translated("asking for a position"):
+            async with asyncio.timeout(ENDS_LIMIT):
+                position: int = await self._consumer.position(TopicPartition(self._topic, partition))
+        return position
 
     async def _commit(self, batches: Sequence[Batch]) -> None:
-        topic = batches[0].records[0].topic
-        marks = {TopicPartition(topic, batch.partition): batch.records[-1].offset + 1 for batch in batches}
+        marks = {
+            TopicPartition(self._topic, batch.partition): batch.records[-1].offset + 1 for batch in batches
+        }
         try:
             async with asyncio.timeout(COMMIT_LIMIT):
                 await self._consumer.commit(marks)
@@ -201,7 +214,7 @@ async def open_batches(
         with translated("joining the consumer group"):
             async with asyncio.timeout(START_LIMIT):
                 await consumer.start()
-        yield BatchConsumer(consumer, held, observer, gather=gather, most=most)
+        yield BatchConsumer(consumer, topic.name, held, observer, gather=gather, most=most)
     finally:
         await close(consumer)
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -31,6 +32,24 @@ class Start(Enum):
 
 From = Start | datetime | Mapping[int, int]
 """A place; a moment, from whose first record on; or offsets by partition, others from their beginning."""
+
+
+@dataclass(frozen=True)
+class Borders:
+    """Where a partition begins and ends now, in offsets; `end` is behind the last record."""
+
+    first: int
+    end: int
+
+
+async def borders_of(settings: KafkaSettings, topic: Topic | str) -> dict[int, Borders]:
+    """The borders of a topic's partitions. Raises BusError."""
+    name = topic if isinstance(topic, str) else topic.name
+    async with open_reader(settings, name) as consumer:
+        with translated(f"looking up {name}"):
+            async with asyncio.timeout(settings.request_timeout_ms / 1000):
+                firsts, ends = await _borders(consumer, Start.BEGINNING)
+    return {tp.partition: Borders(first, ends[tp]) for tp, first in firsts.items()}
 
 
 async def read_topic(

@@ -11,7 +11,7 @@ from infra.settings import DatabaseSettings, KafkaSettings
 
 def stack_kafka() -> KafkaSettings:
     """The broker."""
-    found = _environment()
+    found = stack_environment()
     bootstrap = found.get("JAN_KAFKA_BOOTSTRAP")
     if bootstrap is None:
         return KafkaSettings()
@@ -21,11 +21,11 @@ def stack_kafka() -> KafkaSettings:
 
 def stack_database() -> DatabaseSettings:
     """The database."""
-    url = _environment().get("JAN_DATABASE_URL")
+    url = stack_environment().get("JAN_DATABASE_URL")
     return DatabaseSettings() if url is None else DatabaseSettings(url=SecretStr(url))
 
 
-def _environment() -> dict[str, str]:
-    """The settings that lead to the local stack; none when none runs."""
+def stack_environment() -> dict[str, str]:
+    """The settings that lead a process to the local stack; none when none runs."""
     state = running_state(stack_home())
     return {} if state is None else state.environment

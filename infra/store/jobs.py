@@ -24,11 +24,13 @@ from infra.store.table import Table
 JobsTable = Literal["jobs", "jobs_rebuilt"]
 Change = Callable[[dict[str, Story]], Collection[str]]
 """Changes known jobs by their ids, in place, and adds new ones; which it changed."""
+REBUILD_LOCK = 0x6A616E_726562
+"""Advisory lock (a constant of our own) that is held while rows are rebuilt."""
 DATA_EXCEPTION = "22"
 """SQLSTATE class of values that do not fit: too long, too large, or characters that there are not."""
 STORIES: TypeAdapter[list[Story]] = TypeAdapter(list[Story])
 _MOMENT: Any = DateTime(timezone=True)  # as SQLModel types its columns
-_COLUMNS = tuple(name for name in Story.model_fields if name != "job_id")
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in Story.model_fields if name != "job_id")
 
 
 class JobRow(Table, table=True):
@@ -102,6 +104,15 @@ async def queue_position(session: AsyncSession, lane: str, job_id: str) -> int:
     return (await session.exec(ahead)).one()
 
 
+async def lane_counts(session: AsyncSession) -> dict[str, dict[JobState, int]]:
+    """How many jobs of each lane have not ended, by their state."""
+    open_jobs = select(JobRow.lane, JobRow.state, func.count()).where(col(JobRow.ended_at).is_(None))
+    counts: dict[str, dict[JobState, int]] = {}
+    for lane, state, count in await session.exec(open_jobs.group_by(col(JobRow.lane), col(JobRow.state))):
+        counts.setdefault(lane or "unknown", {})[JobState(state)] = count
+    return counts
+
+
 async def stories_of(
     session: AsyncSession, job_ids: Sequence[str], table: JobsTable = "jobs"
 ) -> dict[str, Story]:
@@ -145,10 +156,9 @@ async def save_stories(
 
 
 async def _write(session: AsyncSession, stories: Sequence[Story], table: JobsTable) -> None:
-    changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
     statement = text(
         f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, CAST(:rows AS jsonb)) "  # noqa: S608
-        f"ON CONFLICT (job_id) DO UPDATE SET {changes}"
+        f"ON CONFLICT (job_id) DO UPDATE SET {_CHANGES}"
     )
     rows = STORIES.dump_json(list(stories), exclude_none=True).decode()
     await (await session.connection()).execute(statement, {"rows": rows})
@@ -192,6 +202,12 @@ async def sweep_jobs(session: AsyncSession, before_id: str, most: int) -> int:
     return int(result.rowcount)
 
 
+async def lock_rebuild(session: AsyncSession) -> bool:
+    """Whether nobody else rebuilds; and nobody does until this transaction ends."""
+    lock = text("SELECT pg_try_advisory_xact_lock(:lock)")
+    return bool((await (await session.connection()).execute(lock, {"lock": REBUILD_LOCK})).scalar_one())
+
+
 async def begin_rebuild(session: AsyncSession) -> None:
     """An empty table beside the ledger's."""
     connection = await session.connection()
@@ -200,17 +216,22 @@ async def begin_rebuild(session: AsyncSession) -> None:
 
 
 async def end_rebuild(session: AsyncSession) -> int:
-    """The rebuilt rows take the places of those of the same jobs; how many there are.
+    """The rebuilt rows take the places of those of the same jobs; how many differed.
 
     A job whose acceptance the topic does not hold any more keeps the row that it had.
     """
     connection = await session.connection()
-    for statement in (
-        "DELETE FROM jobs_rebuilt r USING jobs j WHERE j.job_id = r.job_id AND r.accepted_at IS NULL "
-        "AND j.accepted_at IS NOT NULL",
-        "DELETE FROM jobs j USING jobs_rebuilt r WHERE j.job_id = r.job_id",
-    ):
-        await connection.execute(text(statement))
-    result = await connection.execute(text("INSERT INTO jobs SELECT * FROM jobs_rebuilt"))
+    await connection.execute(
+        text(
+            "DELETE FROM jobs_rebuilt r USING jobs j WHERE j.job_id = r.job_id AND r.accepted_at IS NULL "
+            "AND j.accepted_at IS NOT NULL"
+        )
+    )
+    result = await connection.execute(
+        text(
+            f"INSERT INTO jobs AS j SELECT * FROM jobs_rebuilt ON CONFLICT (job_id) DO UPDATE SET {_CHANGES} "  # noqa: S608
+            "WHERE (j.*) IS DISTINCT FROM (excluded.*)"
+        )
+    )
     await connection.execute(text("DROP TABLE jobs_rebuilt"))
     return int(result.rowcount)

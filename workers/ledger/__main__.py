@@ -44,7 +44,8 @@ async def work(settings: Settings) -> None:
             asyncio.get_running_loop().add_signal_handler(number, told.set)
         settle_memory()
         sweeping = tasks.create_task(keep_swept(database, timedelta(days=ledger.days)))
-        await consumer.run(LedgerWriter(database, LedgerMetrics(registry)).on_batches, told)
+        writer = LedgerWriter(database, LedgerMetrics(registry), consumer.ends)
+        await consumer.run(writer.on_batches, told)
         sweeping.cancel()
 
 

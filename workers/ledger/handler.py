@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from pydantic import ValidationError
@@ -12,8 +13,9 @@ from pydantic import ValidationError
 from contracts.errors import ApiError
 from contracts.events import EVENT, Event
 from contracts.ids import ulid_at
-from contracts.topics import EVENTS
+from contracts.topics import EVENTS, Topic
 from infra.bus.batches import Batch
+from infra.bus.errors import BusError
 from infra.bus.record import Record
 from infra.database import Database
 from infra.store.jobs import (
@@ -35,6 +37,10 @@ SWEEP_MOST = 5_000
 log = logging.getLogger(__name__)
 
 
+Ends = Callable[[Collection[int]], Awaitable[Mapping[int, int]]]
+"""Asks the broker where these partitions end now. Raises BusError."""
+
+
 class LedgerStats(Protocol):
     """What the ledger counts."""
 
@@ -46,17 +52,19 @@ class LedgerStats(Protocol):
 class LedgerWriter:
     """Writes the ledger."""
 
-    def __init__(self, database: Database, stats: LedgerStats) -> None:
+    def __init__(self, database: Database, stats: LedgerStats, ends: Ends, topic: Topic = EVENTS) -> None:
+        self._topic = topic.name
         self._database = database
         self._stats = stats
+        self._ends = ends
 
     async def on_batches(self, batches: Sequence[Batch]) -> None:
-        """Write batches of different partitions. Waits for as long as PostgreSQL is away."""
+        """Write batches of different partitions. Waits for as long as PostgreSQL or the broker is away."""
         while True:
             began = time.perf_counter()
             try:
                 events = await self.write(batches)
-            except ApiError as error:
+            except (ApiError, BusError) as error:
                 log.warning("ledger_waits", extra={"error": str(error)})
                 await asyncio.sleep(PAUSE)
             else:
@@ -64,15 +72,29 @@ class LedgerWriter:
                 return
 
     async def write(self, batches: Sequence[Batch]) -> int:
-        """Write them once; how many events were new. Raises DatabaseUnavailable."""
+        """Write them once; how many events were new. Raises DatabaseUnavailable and BusError."""
         async with self._database.begin() as session:
-            positions = await lock_positions(session, EVENTS.name, [batch.partition for batch in batches])
+            positions = await lock_positions(session, self._topic, [batch.partition for batch in batches])
+            positions |= dict.fromkeys(await self._begun_anew(batches, positions), 0)
             records = [record for batch in batches for record in _take(batch, positions)]
             events = events_of(records, self._stats)
-            refused = await change_stories(session, jobs_of(events), lambda known: fold(known, events))
-            await move_positions(session, EVENTS.name, positions)
+            refused = await change_stories(session, jobs_of(events), partial(fold, events=events))
+            await move_positions(session, self._topic, positions)
         tell_refused(refused, self._stats)
         return len(events)
+
+    async def _begun_anew(self, batches: Sequence[Batch], positions: Mapping[int, int]) -> list[int]:
+        """Partitions that end below their position: made anew, as an in-memory broker does at its start.
+
+        Records below a position usually were brought by another member, so the broker is asked only then, and
+        now, since what a paused member knows of an end is old.
+        """
+        below = [batch.partition for batch in batches if batch.records[0].offset < positions[batch.partition]]
+        ends = await self._ends(below) if below else {}
+        anew = [partition for partition, end in ends.items() if end < positions[partition]]
+        if anew:
+            log.warning("events_begun_anew", extra={"partitions": anew})
+        return anew
 
 
 def events_of(records: Iterable[Record], stats: LedgerStats) -> list[Event]:
@@ -100,15 +122,8 @@ def tell_refused(job_ids: Iterable[str], stats: LedgerStats) -> None:
         log.error("job_refused", extra={"job_id": job_id})
 
 
-def unseen(batch: Batch, position: int) -> Sequence[Record]:
-    """The records that are not folded yet, each once.
-
-    A partition that ends below the position was made anew, as an in-memory broker does at its start: all of
-    it is unseen.
-    """
-    if batch.end is not None and batch.end < position:
-        log.warning("events_begun_anew", extra={"partition": batch.partition, "position": position})
-        position = 0
+def unseen(batch: Batch, position: int) -> list[Record]:
+    """The records that are not folded yet, each once."""
     found = []
     for record in batch.records:
         if record.offset >= position:

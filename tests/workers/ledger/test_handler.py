@@ -1,145 +1,133 @@
 """The ledger on a real database and a real topic: each event once, whoever brings it, however often."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 
 import pytest
 from pydantic import SecretStr
 
-from contracts.envelope import Lane
 from contracts.errors import ApiError
-from contracts.events import Accepted, Claimed, Event, Finished, Usage
+from contracts.events import Event
 from contracts.ids import new_ulid
 from contracts.topics import EVENTS, Topic, worker_group
 from contracts.wire.jobs import JobState
 from infra.bus.batches import Batch, open_batches
-from infra.bus.lag import open_lag
+from infra.bus.errors import BusUnavailable
 from infra.bus.producer import open_producer
-from infra.bus.record import Record
-from infra.bus.topics import create_topics
 from infra.database import Database, open_database
-from infra.migrations.upgrade import upgrade
 from infra.settings import DatabaseSettings, KafkaSettings
-from infra.store.jobs import job_of, positions_of
-from tests.infra.store.scratch import scratch_database
+from infra.store.jobs import StoredJob, job_of, positions_of
+from tests.workers.ledger.telling import Broker, Counts, batch_of, claimed, post, whole_story
 from workers.ledger.handler import LedgerWriter, unseen
 
 pytestmark = pytest.mark.stack
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-LIMIT = 30
+LIMIT = 60
+AWAY = DatabaseSettings(url=SecretStr("postgresql://jan:jan@127.0.0.1:1/jan"), timeout=1)
 
 
-class Counts:
-    """Counts what the ledger tells."""
-
-    def __init__(self) -> None:
-        self.events = self.bad = 0
-
-    def folded(self, events: int, seconds: float) -> None:
-        self.events += events
-
-    def unreadable(self) -> None:
-        self.bad += 1
-
-    def refused(self) -> None:
-        self.bad += 1
+async def stored(store: Database, job_id: str) -> StoredJob | None:
+    async with store.begin() as session:
+        return await job_of(session, job_id)
 
 
-@pytest.fixture
-async def store(database: DatabaseSettings) -> AsyncIterator[Database]:
-    async with scratch_database(database) as settings:
-        await upgrade(settings)
-        async with open_database(settings) as opened:
-            yield opened
+async def position(store: Database) -> int:
+    async with store.begin() as session:
+        return (await positions_of(session, EVENTS.name))[0]
 
 
-def story_events(job_id: str) -> list[Event]:
-    about = {"job_id": job_id, "tenant": "t1", "at": NOON}
-    return [
-        Accepted(**about, kind="completion", lane=Lane.DEFAULT, user_id="u1"),
-        Claimed(**about, attempt=1, worker="w1", asked_at=NOON),
-        Finished(**about, attempt=1, usage=Usage(input_tokens=2, output_tokens=3)),
-    ]
-
-
-def batch_of(events: Sequence[Event | bytes], first: int = 0, end: int | None = None) -> Batch:
-    values = [one if isinstance(one, bytes) else one.model_dump_json().encode() for one in events]
-    records = [Record(EVENTS.name, 0, first + at, b"k", value) for at, value in enumerate(values)]
-    return Batch(0, records, end if end is not None else first + len(records))
+def types(job: StoredJob | None) -> list[str]:
+    assert job is not None
+    return [entry.type for entry in job.view.timeline]
 
 
 async def test_a_batch_that_comes_again_changes_nothing_and_counts_nothing(store: Database) -> None:
     job_id, counts = new_ulid(), Counts()
-    writer = LedgerWriter(store, counts)
-    batch = batch_of(story_events(job_id))
+    writer = LedgerWriter(store, counts, Broker(4).ends)
+    batch = batch_of(whole_story(job_id))
 
     for _ in range(3):
         await writer.on_batches([batch])
 
-    async with store.begin() as session:
-        stored = await job_of(session, job_id)
-        assert await positions_of(session, EVENTS.name) == {0: 3}
-    assert counts.events == 3
-    assert stored is not None
-    assert stored.view.state is JobState.FINISHED
-    assert len(stored.view.timeline) == 3
+    job = await stored(store, job_id)
+    assert await position(store) == 4
+    assert counts.events == 4
+    assert job is not None
+    assert job.view.state is JobState.FINISHED
+    assert len(job.view.timeline) == 4
 
 
 async def test_a_job_is_folded_across_batches(store: Database) -> None:
-    job_id = new_ulid()
-    writer = LedgerWriter(store, Counts())
-    first, *rest = story_events(job_id)
+    job_id, broker = new_ulid(), Broker()
+    writer = LedgerWriter(store, Counts(), broker.ends)
+    first, *rest = whole_story(job_id)
 
     await writer.on_batches([batch_of([first])])
     await writer.on_batches([batch_of(rest, first=1)])
 
-    async with store.begin() as session:
-        stored = await job_of(session, job_id)
-    assert stored is not None
-    assert [entry.type for entry in stored.view.timeline] == ["accepted", "claimed", "finished"]
+    assert types(await stored(store, job_id)) == ["accepted", "claimed", "first_frame", "finished"]
+    assert broker.asked == 0
 
 
-async def test_two_ledgers_with_the_same_batch_write_it_once(store: Database) -> None:
+async def test_ledgers_with_the_same_batch_write_it_once(store: Database) -> None:
     counts = Counts()
-    batch = batch_of([event for _ in range(20) for event in story_events(new_ulid())])
+    batch = batch_of([event for _ in range(20) for event in whole_story(new_ulid())])
 
-    await asyncio.gather(*(LedgerWriter(store, counts).on_batches([batch]) for _ in range(4)))
+    await asyncio.gather(*(LedgerWriter(store, counts, Broker().ends).on_batches([batch]) for _ in range(4)))
 
-    assert counts.events == 60
+    assert counts.events == 80
 
 
 async def test_what_is_no_event_is_counted_and_holds_nothing_up(store: Database) -> None:
     job_id, counts = new_ulid(), Counts()
-    events = story_events(job_id)
+    writer = LedgerWriter(store, counts, Broker().ends)
 
-    await LedgerWriter(store, counts).on_batches([batch_of([b"junk", events[0], b"", b'{"type":"x"}'])])
+    await writer.on_batches([batch_of([b"junk", claimed(job_id), b"", b'{"type":"x"}'])])
 
-    async with store.begin() as session:
-        assert await job_of(session, job_id) is not None
-        assert await positions_of(session, EVENTS.name) == {0: 4}
+    assert await stored(store, job_id) is not None
+    assert await position(store) == 4
     assert counts.bad == 3
 
 
-def test_a_topic_that_was_made_anew_is_read_from_its_beginning() -> None:
-    batch = batch_of(story_events(new_ulid()), first=0, end=3)
+async def test_a_batch_that_a_paused_ledger_still_held_moves_nothing_back(store: Database) -> None:
+    job_id, counts = new_ulid(), Counts()
+    broker, whole = Broker(4), whole_story(job_id)
+    writer = LedgerWriter(store, counts, broker.ends)
+    await writer.on_batches([batch_of(whole)])
 
-    assert unseen(batch, 100) == batch.records
-    assert unseen(batch, 2) == batch.records[2:]
-    assert unseen(batch, 3) == []
+    await writer.on_batches([batch_of(whole[:2])])
+
+    assert await position(store) == 4
+    assert (counts.events, broker.asked) == (4, 1)
+
+
+async def test_a_topic_that_was_made_anew_is_folded_from_its_beginning(store: Database) -> None:
+    first, second, counts = new_ulid(), new_ulid(), Counts()
+    await LedgerWriter(store, counts, Broker().ends).on_batches([batch_of(whole_story(first))])
+
+    await LedgerWriter(store, counts, Broker(2).ends).on_batches([batch_of(whole_story(second)[:2])])
+
+    assert types(await stored(store, second)) == ["accepted", "claimed"]
+    assert await position(store) == 2
+
+
+def test_records_are_taken_once_though_a_rebalance_brought_them_twice() -> None:
+    job_id = new_ulid()
+    records = batch_of(whole_story(job_id), first=10).records
+
+    assert unseen(Batch(0, [*records[:3], *records]), 0) == records
+    assert unseen(Batch(0, records), 12) == records[2:]
+    assert unseen(Batch(0, records), 14) == []
 
 
 async def test_a_database_that_is_away_is_waited_for(store: Database) -> None:
-    job_id = new_ulid()
-    away = DatabaseSettings(url=SecretStr("postgresql://jan:jan@127.0.0.1:1/jan"), timeout=1)
+    batch = batch_of(whole_story(new_ulid()))
 
-    async with open_database(away) as nobody:
+    async with open_database(AWAY) as nobody:
+        writer = LedgerWriter(nobody, Counts(), Broker().ends)
         with pytest.raises(ApiError):
-            await LedgerWriter(nobody, Counts()).write([batch_of(story_events(job_id))])
-        waiting = asyncio.create_task(
-            LedgerWriter(nobody, Counts()).on_batches([batch_of(story_events(job_id))])
-        )
+            await writer.write([batch])
+        waiting = asyncio.create_task(writer.on_batches([batch]))
         done, _ = await asyncio.wait([waiting], timeout=0.3)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -147,35 +135,47 @@ async def test_a_database_that_is_away_is_waited_for(store: Database) -> None:
     assert not done
 
 
-async def test_events_of_a_real_topic_are_folded_in_order_and_committed(
-    store: Database, kafka: KafkaSettings
+async def test_a_broker_that_does_not_answer_changes_nothing(store: Database) -> None:
+    async def silent(_partitions: object) -> dict[int, int]:
+        raise BusUnavailable("away")
+
+    batch = batch_of(whole_story(new_ulid()))
+    await LedgerWriter(store, Counts(), Broker().ends).on_batches([batch])
+
+    with pytest.raises(BusUnavailable):
+        await LedgerWriter(store, Counts(), silent).write([batch])
+
+    assert await position(store) == 4
+
+
+async def test_events_of_a_real_topic_are_folded_by_two_members_one_after_the_other(
+    store: Database, kafka: KafkaSettings, topic: Topic
 ) -> None:
-    topic = Topic(f"events.{new_ulid().lower()}.v1", "job_id", 2, 3_600_000, EVENTS.payload, "events")
-    await create_topics(kafka, [topic])
     jobs = [new_ulid() for _ in range(50)]
-    counts, told = Counts(), asyncio.Event()
-    writer = LedgerWriter(store, counts)
+    events: list[list[Event]] = [whole_story(job_id) for job_id in jobs]
+    counts = Counts()
 
-    async def write(batches: Sequence[Batch]) -> None:
-        await writer.on_batches(batches)
-        if counts.events == 150:
-            told.set()
+    async with asyncio.timeout(LIMIT), open_producer(kafka) as producer:
+        for half, wanted in ((slice(0, 2), 100), (slice(2, 4), 200)):
+            await post(producer, topic, [event for one in events for event in one[half]])
+            await fold_until(store, kafka, topic, counts, wanted)
 
-    async with open_producer(kafka) as producer:
-        for job_id in jobs:
-            for event in story_events(job_id):
-                producer.post(topic, job_id.encode(), event.model_dump_json().encode(), {})
-        await producer.flush()
-    async with (
-        asyncio.timeout(LIMIT),
-        open_batches(kafka, topic, worker_group(topic), gather=0.05, most=40) as consumer,
-        open_lag(kafka) as lag,
-    ):
+    assert counts.events == 200
+    for job_id in jobs:
+        assert types(await stored(store, job_id)) == ["accepted", "claimed", "first_frame", "finished"]
+
+
+async def fold_until(
+    store: Database, kafka: KafkaSettings, topic: Topic, counts: Counts, wanted: int
+) -> None:
+    """Be a member of the group until so many events are folded."""
+    told = asyncio.Event()
+    async with open_batches(kafka, topic, worker_group(topic), gather=0.05, most=40) as consumer:
+        writer = LedgerWriter(store, counts, consumer.ends)
+
+        async def write(batches: Sequence[Batch]) -> None:
+            await writer.on_batches(batches)
+            if counts.events >= wanted:
+                told.set()
+
         await consumer.run(write, told)
-        waiting = await lag.backlogs({worker_group(topic): [topic]})
-
-    async with store.begin() as session:
-        stored = [await job_of(session, job_id) for job_id in jobs]
-    assert counts.events == 150
-    assert all(one is not None and one.view.state is JobState.FINISHED for one in stored)
-    assert waiting == {worker_group(topic): {topic.name: 0}}
