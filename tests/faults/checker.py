@@ -161,9 +161,11 @@ def _texts_are_right(evidence: Evidence) -> Iterator[str]:
     """What a client has is the provider's text, or its beginning; all of it where it was told so."""
     for number, parts in evidence.parts_of.items():
         ask = evidence.ask_of[number]
-        for job_id, (text, is_whole) in _texts(parts).items():
-            if not (ask.text == text if is_whole else ask.text.startswith(text)):
-                yield f"ask {number}, job {job_id}, whole: {is_whole}: {text!r} is not {ask.text!r}"
+        first = [part for part in parts if part.verb in {"post", "get"}]
+        for seen in (first, *([part] for part in parts if part.verb == "reread")):
+            for job_id, (text, is_whole) in _texts(seen).items():
+                if not (ask.text == text if is_whole else ask.text.startswith(text)):
+                    yield f"ask {number}, job {job_id}, whole: {is_whole}: {text!r} is not {ask.text!r}"
 
 
 def _texts(parts: Sequence[Part]) -> Mapping[str | None, tuple[str, bool]]:
@@ -174,7 +176,7 @@ def _texts(parts: Sequence[Part]) -> Mapping[str | None, tuple[str, bool]]:
         if part.text is not None:
             texts[part.job_id] = (part.text, True)
         chunks[part.job_id].update(part.chunks)
-    whole = {part.job_id for part in parts if part.close is Close.DONE and part.verb != "cancel"}
+    whole = {part.job_id for part in parts if part.close is Close.DONE}
     for job_id, seen in chunks.items():
         if seen:
             texts[job_id] = ("".join(seen[seq] for seq in sorted(seen)), job_id in whole)
