@@ -4,8 +4,8 @@ Rows are written whole, many at once, as JSON: a batch of events costs one state
 writes the same rows to a table beside, so the functions that write name their table.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -30,7 +30,8 @@ DATA_EXCEPTION = "22"
 """SQLSTATE class of values that do not fit: too long, too large, or characters that there are not."""
 STORIES: TypeAdapter[list[Story]] = TypeAdapter(list[Story])
 _MOMENT: Any = DateTime(timezone=True)  # as SQLModel types its columns
-_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in Story.model_fields if name != "job_id")
+_FIELDS = [known.name for known in fields(Story)]
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name != "job_id")
 
 
 class JobRow(Table, table=True):
@@ -164,28 +165,35 @@ async def _write(session: AsyncSession, stories: Sequence[Story], table: JobsTab
     await (await session.connection()).execute(statement, {"rows": rows})
 
 
-async def lock_positions(session: AsyncSession, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+async def lock_positions(session: AsyncSession, topic: str, partitions: Collection[int]) -> dict[int, int]:
     """The next offsets of these partitions, which nobody else moves until this transaction ends."""
-    connection = await session.connection()
-    wanted = sorted(partitions)
-    values = [{"topic": topic, "partition": partition} for partition in wanted]
-    await connection.execute(
-        text("INSERT INTO ledger_positions VALUES (:topic, :partition, 0) ON CONFLICT DO NOTHING"), values
-    )
-    locked = (
-        select(LedgerPosition)
-        .where(col(LedgerPosition.topic) == topic, col(LedgerPosition.partition).in_(wanted))
-        .order_by(col(LedgerPosition.partition))
-        .with_for_update()
-    )
-    return {row.partition: row.next_offset for row in await session.exec(locked)}
+    locked = await _locked(session, topic, partitions)
+    if missing := [partition for partition in sorted(partitions) if partition not in locked]:
+        begin = "INSERT INTO ledger_positions SELECT :topic, unnest(CAST(:partitions AS int[])), 0 ON CONFLICT DO NOTHING"
+        await (await session.connection()).execute(text(begin), {"topic": topic, "partitions": missing})
+        locked = await _locked(session, topic, partitions)
+    return locked
 
 
-async def move_positions(session: AsyncSession, topic: str, positions: dict[int, int]) -> None:
+async def _locked(session: AsyncSession, topic: str, partitions: Collection[int]) -> dict[int, int]:
+    lock = (
+        "SELECT partition, next_offset FROM ledger_positions "
+        "WHERE topic = :topic AND partition = ANY(:partitions) ORDER BY partition FOR UPDATE"
+    )
+    wanted = {"topic": topic, "partitions": list(partitions)}
+    rows = await (await session.connection()).execute(text(lock), wanted)
+    return {row.partition: row.next_offset for row in rows}
+
+
+async def move_positions(session: AsyncSession, topic: str, positions: Mapping[int, int]) -> None:
     """These partitions are folded up to there."""
-    values = [{"topic": topic, "partition": at, "next": offset} for at, offset in positions.items()]
-    move = "UPDATE ledger_positions SET next_offset = :next WHERE topic = :topic AND partition = :partition"
-    await (await session.connection()).execute(text(move), values)
+    move = (
+        "UPDATE ledger_positions p SET next_offset = n.next "
+        "FROM unnest(CAST(:partitions AS int[]), CAST(:nexts AS bigint[])) AS n(partition, next) "
+        "WHERE p.topic = :topic AND p.partition = n.partition"
+    )
+    places = {"partitions": list(positions.keys()), "nexts": list(positions.values())}
+    await (await session.connection()).execute(text(move), {"topic": topic, **places})
 
 
 async def positions_of(session: AsyncSession, topic: str) -> dict[int, int]:

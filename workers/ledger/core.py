@@ -21,8 +21,8 @@ from contracts.events import (
     Redriven,
     Usage,
 )
-from contracts.story import Story
-from contracts.wire.jobs import JobState, TimelineEntry
+from contracts.story import Entry, Story
+from contracts.wire.jobs import JobState
 
 MOST_ENTRIES = 200
 """Events of one job that are kept one by one; a job that is tried for ever must not grow a row for ever."""
@@ -138,8 +138,8 @@ def _short(text: str | None) -> str | None:
     return text and text[:MOST_LETTERS]
 
 
-def _entry(event: Event) -> TimelineEntry:
-    return TimelineEntry(
+def _entry(event: Event) -> Entry:
+    return Entry(
         type=event.type,
         at=event.at,
         attempt=getattr(event, "attempt", None),

@@ -1,6 +1,7 @@
 """`jan job show`: the ledger's row for a person, and for a program."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,8 +9,8 @@ import typer
 
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import chat_id, new_ulid
-from contracts.story import Story
-from contracts.wire.jobs import JobState, TimelineEntry
+from contracts.story import Entry, Story
+from contracts.wire.jobs import JobState
 from infra.database import open_database
 from infra.embedded.server import StackError
 from infra.store.jobs import save_stories
@@ -29,8 +30,8 @@ def keep(terminal: Terminal, *stories: Story) -> None:
     run(save())
 
 
-def entry(kind: str, seconds: float, **about: object) -> TimelineEntry:
-    return TimelineEntry.model_validate({"type": kind, "at": NOON + timedelta(seconds=seconds), **about})
+def entry(kind: str, seconds: float, attempt: int | None = None, worker: str | None = None) -> Entry:
+    return Entry(kind, NOON + timedelta(seconds=seconds), attempt, worker)
 
 
 def finished() -> Story:
@@ -91,7 +92,7 @@ def test_a_queued_job_says_how_many_are_ahead_of_it(terminal: Terminal) -> None:
 
 def test_words_of_strangers_steer_no_terminal(terminal: Terminal) -> None:
     error = ApiError(ErrorCode.PROVIDER_ERROR, "[red]boo[/] \x1b[2J").detail
-    story = finished().model_copy(update={"state": JobState.FAILED, "error": error})
+    story = replace(finished(), state=JobState.FAILED, error=error)
     keep(terminal, story)
 
     said = terminal.jan("job", "show", story.job_id)

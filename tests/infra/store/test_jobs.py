@@ -1,16 +1,18 @@
 """The ledger's rows: written whole, read back as they were, and moved with their positions."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from contracts.ids import new_ulid, ulid_at
-from contracts.story import Story
-from contracts.wire.jobs import JobState, TimelineEntry
+from contracts.story import Entry, Story
+from contracts.wire.jobs import JobState
 from infra.database import Database
 from infra.store.jobs import (
+    STORIES,
     begin_rebuild,
     end_rebuild,
     job_of,
@@ -30,12 +32,13 @@ NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 
 def story(job_id: str | None = None, **fields: object) -> Story:
     known = {"kind": "completion", "lane": "default", "accepted_at": NOON, **fields}
-    return Story.model_validate({"job_id": job_id or new_ulid(), "tenant": "t1", **known})
+    (made,) = STORIES.validate_python([{"job_id": job_id or new_ulid(), "tenant": "t1", **known}])
+    return made
 
 
 async def test_a_row_is_read_as_it_was_written_and_written_over(store: Database) -> None:
-    first = story(timeline=[TimelineEntry(type="accepted", at=NOON)], input_tokens=3, usage_estimated=True)
-    later = first.model_copy(update={"state": JobState.FINISHED, "ended_at": NOON, "attempts": 2})
+    first = story(timeline=[Entry("accepted", NOON)], input_tokens=3, usage_estimated=True)
+    later = replace(first, state=JobState.FINISHED, ended_at=NOON, attempts=2)
 
     async with store.begin() as session:
         await save_stories(session, [first, story()])
@@ -117,8 +120,8 @@ async def test_rebuilt_rows_take_the_places_of_the_same_jobs_and_half_told_ones_
     store: Database,
 ) -> None:
     wrong, kept, half = story(attempts=9), story(), story()
-    right = wrong.model_copy(update={"attempts": 1})
-    half_told = half.model_copy(update={"accepted_at": None, "attempts": 5})
+    right = replace(wrong, attempts=1)
+    half_told = replace(half, accepted_at=None, attempts=5)
 
     async with store.begin() as session:
         await save_stories(session, [wrong, kept, half])
