@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 import pytest
@@ -106,7 +107,7 @@ async def test_wrong_missing_and_doubled_rows_are_put_right(
     await folded(store, kafka, topic)
     live = await rows(store, jobs)
     older = Story(job_id=new_ulid(), tenant="t1", accepted_at=NOON, input_tokens=7)
-    wrong = live[jobs[0]].model_copy(update={"input_tokens": 999, "attempts": 9, "timeline": []})
+    wrong = replace(live[jobs[0]], input_tokens=999, attempts=9, timeline=[])
     async with store.begin() as session:
         await save_stories(session, [wrong, older])
 
