@@ -253,7 +253,7 @@ class LedgerSettings(BaseSettings):
 
     model_config = _section("JAN_LEDGER_")
 
-    gather: float = 0.3
+    gather: float = 0.5
     """Seconds that events wait for company: most of a job's events then cost one row."""
     batch: int = 2_000
     """Most events of one transaction."""

@@ -25,7 +25,11 @@ from infra.bus.record import Record, record_of
 from infra.settings import KafkaSettings
 
 POLL_MS = 500
-"""Longest wait for the first record of a batch; the loop looks around at least so often."""
+"""Longest wait for records; the loop looks around at least so often."""
+PLENTY = 256 * 1024
+"""Bytes for which the broker waits before it answers, at most as long as a batch gathers: one fetch for all
+partitions then, where each record would cause one of its own."""
+ERROR_PAUSE = 1.0
 START_LIMIT = 60.0
 COMMIT_LIMIT = 5.0
 LAG_EVERY = 5.0
@@ -83,14 +87,12 @@ class BatchConsumer:
         held: Held,
         observer: ConsumerObserver,
         *,
-        gather: float,
         most: int,
     ) -> None:
         self._consumer = consumer
         self._topic = topic
         self._held = held
         self._observer = observer
-        self._gather = gather
         self._most = most
         self._looked = time.monotonic()
         self._told = 0.0
@@ -122,13 +124,9 @@ class BatchConsumer:
     async def _next(self) -> list[Batch]:
         try:
             found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._most)
-            if 0 < sum(map(len, found.values())) < self._most:
-                await asyncio.sleep(self._gather)  # company for what came first
-                for tp, more in (await self._consumer.getmany(timeout_ms=0, max_records=self._most)).items():
-                    found.setdefault(tp, []).extend(more)
         except KafkaError as error:
             log.warning("bus_poll_failed", extra={"error": repr(error)})
-            await asyncio.sleep(self._gather)
+            await asyncio.sleep(ERROR_PAUSE)
             return []
         return [Batch(tp.partition, [record_of(raw) for raw in records]) for tp, records in found.items()]
 
@@ -208,18 +206,18 @@ async def open_batches(
     """
     observer = observer or NoObserver()
     held = Held(observer)
-    consumer = _consumer(settings, group_id)
+    consumer = _consumer(settings, group_id, gather)
     consumer.subscribe(topics=[topic.name], listener=held)
     try:
         with translated("joining the consumer group"):
             async with asyncio.timeout(START_LIMIT):
                 await consumer.start()
-        yield BatchConsumer(consumer, topic.name, held, observer, gather=gather, most=most)
+        yield BatchConsumer(consumer, topic.name, held, observer, most=most)
     finally:
         await close(consumer)
 
 
-def _consumer(settings: KafkaSettings, group_id: str) -> AIOKafkaConsumer:
+def _consumer(settings: KafkaSettings, group_id: str, gather: float) -> AIOKafkaConsumer:
     address = address_of(settings)
     return AIOKafkaConsumer(
         bootstrap_servers=address.bootstrap_servers,
@@ -229,7 +227,8 @@ def _consumer(settings: KafkaSettings, group_id: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         partition_assignment_strategy=(own_sticky_assignor(),),
-        fetch_max_wait_ms=POLL_MS,
+        fetch_max_wait_ms=int(gather * 1000),
+        fetch_min_bytes=PLENTY,
         max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.heartbeat_interval_ms,

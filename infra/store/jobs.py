@@ -142,7 +142,7 @@ async def save_stories(
     halves are, down to the one.
     """
     try:
-        async with session.begin_nested():
+        async with (await session.connection()).begin_nested():
             await _write(session, stories, table)
     except DBAPIError as error:
         if not str(getattr(error.orig, "sqlstate", "")).startswith(DATA_EXCEPTION):
@@ -169,7 +169,10 @@ async def lock_positions(session: AsyncSession, topic: str, partitions: Collecti
     """The next offsets of these partitions, which nobody else moves until this transaction ends."""
     locked = await _locked(session, topic, partitions)
     if missing := [partition for partition in sorted(partitions) if partition not in locked]:
-        begin = "INSERT INTO ledger_positions SELECT :topic, unnest(CAST(:partitions AS int[])), 0 ON CONFLICT DO NOTHING"
+        begin = (
+            "INSERT INTO ledger_positions SELECT :topic, unnest(CAST(:partitions AS int[])), 0 "
+            "ON CONFLICT DO NOTHING"
+        )
         await (await session.connection()).execute(text(begin), {"topic": topic, "partitions": missing})
         locked = await _locked(session, topic, partitions)
     return locked
