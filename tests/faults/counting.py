@@ -22,6 +22,11 @@ class CountingUpstream(Upstream):
         self.calls: Counter[str] = Counter()
         """How often it was asked for each text."""
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
     @override
     def _script_for(self, request: Request) -> Script:
         told = request.json["messages"][0]["content"]

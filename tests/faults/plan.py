@@ -38,7 +38,7 @@ class Act(StrEnum):
     """SIGSTOP for longer than its lease and its session."""
     RESET_KAFKA = "reset kafka"
     """RST for every connection to the broker."""
-    RESET_REDIS = "reset redis"
+    RESET_VALKEY = "reset valkey"
 
 
 KILLS: Sequence[tuple[Act, int]] = (
@@ -50,7 +50,7 @@ KILLS: Sequence[tuple[Act, int]] = (
     (Act.KILL_POSTGRES, 1),
 )
 """Of twenty."""
-OTHERS = (Act.STOP_WORKER, Act.RESET_KAFKA, Act.RESET_REDIS)
+OTHERS = (Act.STOP_WORKER, Act.RESET_KAFKA, Act.RESET_VALKEY)
 """For every five kills, one of each."""
 
 
