@@ -137,6 +137,8 @@ class Rebuild:
 
 async def work(settings: Settings) -> None:
     """Rebuild and tell of it; ends the process with what went wrong, if anything did."""
+    if settings.kafka.flavor == "tansu":
+        sys.exit("The fallback broker does not tell where its topics end, so nothing is rebuilt from it.")
     patient = settings.database.model_copy(update={"timeout": PATIENCE})
     try:
         async with open_database(patient) as database:

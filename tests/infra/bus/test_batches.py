@@ -100,6 +100,7 @@ async def unfinished(settings: KafkaSettings, topic: Topic) -> int:
         return (await lag.backlog(f"g.{topic.name}", [topic]))[topic.name]
 
 
+@pytest.mark.kafka  # the fallback does not tell where partitions end
 async def test_each_partition_comes_whole_and_in_order_in_batches_of_a_bounded_size(
     quick: KafkaSettings, new_topic: NewTopic, producer: Producer, until: Until
 ) -> None:
@@ -115,6 +116,7 @@ async def test_each_partition_comes_whole_and_in_order_in_batches_of_a_bounded_s
     assert await unfinished(quick, topic) == 0
 
 
+@pytest.mark.kafka  # the fallback does not tell where partitions end
 async def test_nothing_is_committed_while_the_store_is_away_and_the_lag_is_told(
     quick: KafkaSettings, new_topic: NewTopic, producer: Producer, until: Until
 ) -> None:
@@ -151,6 +153,7 @@ async def test_a_member_outlives_its_poll_timer_while_its_store_is_away(
     assert store.sizes == [10]
 
 
+@pytest.mark.kafka  # the fallback does not tell where partitions end
 async def test_a_member_that_is_told_to_stop_does_not_wait_for_its_store_for_ever(
     quick: KafkaSettings, new_topic: NewTopic, producer: Producer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +188,7 @@ async def test_two_members_share_the_partitions_and_one_takes_over(
     assert len(brought) == 300
 
 
+@pytest.mark.kafka  # the fallback does not tell where partitions end
 async def test_the_broker_is_asked_where_partitions_end(
     quick: KafkaSettings, new_topic: NewTopic, producer: Producer
 ) -> None:

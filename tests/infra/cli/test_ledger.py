@@ -55,6 +55,7 @@ def rebuild(terminal: Terminal, capfd: pytest.CaptureFixture[str]) -> tuple[Resu
     return result, capfd.readouterr().out
 
 
+@pytest.mark.kafka
 def test_a_ledger_that_folded_nothing_lags_and_a_rebuilt_one_does_not(
     terminal: Terminal, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +77,7 @@ def test_a_ledger_that_folded_nothing_lags_and_a_rebuilt_one_does_not(
         assert (job.tenant, job.view.lane) == ("t1", "flex")
 
 
+@pytest.mark.kafka
 def test_open_jobs_are_counted_by_lane_and_state(
     terminal: Terminal, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -100,3 +102,14 @@ def test_a_broker_that_is_away_is_said_in_a_sentence(
 
     assert said.exit_code == 1
     assert isinstance(asked.exception, StackError)
+
+
+def test_nothing_is_rebuilt_from_a_broker_that_does_not_tell_its_ends(
+    terminal: Terminal, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAN_KAFKA_FLAVOR", "tansu")
+
+    result = terminal.jan("ledger", "rebuild")
+
+    assert result.exit_code == 1
+    assert "nothing is rebuilt" in capfd.readouterr().err

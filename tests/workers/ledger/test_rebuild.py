@@ -23,7 +23,7 @@ from tests.workers.ledger.telling import NOON, Counts, claimed, finished, post, 
 from workers.ledger.handler import LedgerWriter
 from workers.ledger.rebuild import Rebuild, RebuildRunning, Rebuilt
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.kafka]
 
 LIMIT = 60
 JOBS = 120
