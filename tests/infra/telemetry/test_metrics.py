@@ -4,6 +4,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from infra.telemetry.exposition import exposition
+from infra.telemetry.ledger_metrics import LedgerMetrics
 from infra.telemetry.metrics import FIRST_TOKEN_BUCKETS, WORK_BUCKETS, EdgeMetrics, open_registry
 from infra.telemetry.names import Metric
 from infra.telemetry.worker_metrics import WorkerMetrics
@@ -150,10 +151,12 @@ def test_buckets_reach_from_a_millisecond_to_the_longest_that_is_allowed() -> No
 
 async def test_every_name_is_told_by_the_edge_or_a_worker() -> None:
     edge, worker = open_registry("edge", "1.2.3"), open_registry("worker-completion", "1.2.3")
+    ledger = open_registry("worker-ledger", "1.2.3")
     EdgeMetrics(edge)
     WorkerMetrics(worker)
+    LedgerMetrics(ledger)
 
-    text = b"".join([(await exposition(registry, ""))[0] for registry in (edge, worker)]).decode()
+    text = b"".join([(await exposition(registry, ""))[0] for registry in (edge, worker, ledger)]).decode()
 
     told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert {name + ("_info" if name is Metric.BUILD else "") for name in Metric} <= told
