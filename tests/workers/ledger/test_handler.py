@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import make_url
 
 from contracts.errors import ApiError
 from contracts.events import Event
@@ -17,6 +18,7 @@ from infra.bus.producer import open_producer
 from infra.database import Database, open_database
 from infra.settings import DatabaseSettings, KafkaSettings
 from infra.store.jobs import StoredJob, job_of, positions_of
+from tests.faults.proxy import HOST, open_proxy
 from tests.workers.ledger.telling import Broker, Counts, batch_of, claimed, post, whole_story
 from workers.ledger.handler import LedgerWriter, unseen
 
@@ -133,6 +135,29 @@ async def test_a_database_that_is_away_is_waited_for(store: Database) -> None:
         await asyncio.gather(waiting, return_exceptions=True)
 
     assert not done
+
+
+async def test_a_database_that_comes_back_finds_nothing_missing_or_doubled(
+    store: Database, own_database: DatabaseSettings
+) -> None:
+    job_id, counts = new_ulid(), Counts()
+    first, *rest = whole_story(job_id)
+    url = make_url(own_database.url.get_secret_value())
+    async with open_proxy(url.port or 0) as proxy:
+        through = SecretStr(url.set(host=HOST, port=proxy.port).render_as_string(hide_password=False))
+        async with open_database(own_database.model_copy(update={"url": through, "timeout": 1})) as hurt:
+            writer = LedgerWriter(hurt, counts, Broker().ends)
+            await writer.on_batches([batch_of([first])])
+            await proxy.down()
+            writing = asyncio.create_task(writer.on_batches([batch_of(rest, first=1)]))
+            done, _ = await asyncio.wait([writing], timeout=0.5)
+            await proxy.up()
+            async with asyncio.timeout(LIMIT):
+                await writing
+
+    assert not done
+    assert types(await stored(store, job_id)) == ["accepted", "claimed", "first_frame", "finished"]
+    assert counts.events == 4
 
 
 async def test_a_broker_that_does_not_answer_changes_nothing(store: Database) -> None:
