@@ -208,12 +208,13 @@ async def test_a_stale_attempt_stops_without_a_word() -> None:
     job_id = world.bus.events[0].job_id
 
     await world.relay.take(ClaimAsk(job_id, "t1"))
+    world.relay.append(job_id, 2, b"z2 {}")
     gate.set()
     gone.set()
     await answering
 
-    assert world.relay.logs[job_id] == [world.relay.logs[job_id][0]]
-    assert kinds(world) == ["accepted", "claimed", "first_frame"]
+    assert world.relay.logs[job_id] == [world.relay.logs[job_id][0], b"z2 {}"]
+    assert kinds(world) == ["accepted", "claimed", "first_frame", "finished"]
 
 
 async def test_a_client_that_goes_away_stops_its_job() -> None:

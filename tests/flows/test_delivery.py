@@ -14,6 +14,7 @@ from contracts.headers import Header
 from contracts.jobs import CompletionEnvelope
 from infra.bus.errors import Exhausted, Poison
 from infra.bus.record import Record
+from infra.relay.claims import ClaimAsk
 from infra.settings import WorkerSettings
 from tests.flows.test_chat_completion import BODY, GOOD, STREAM, WHOLE, chunk, kinds
 from tests.flows.world import MemoryProvider, World
@@ -203,3 +204,19 @@ async def test_a_redriven_record_asks_for_its_job_to_be_opened_again() -> None:
     await world.runner.on_record(record_of(envelope, **{Header.REDRIVE: "2"}))
 
     assert world.relay.asked[-1].redrive == 2
+
+
+async def test_a_stale_attempt_whose_successor_dies_too_takes_the_job_again() -> None:
+    gate = asyncio.Event()
+    world = World(MemoryProvider([[chunk("a")], gate, [chunk("late")], *GOOD[1:]]))
+    envelope = await accepted(world, STREAM)
+    running = asyncio.create_task(world.runner.on_record(record_of(envelope)))
+    await world.until(lambda: "first_frame" in kinds(world))
+
+    await world.relay.take(ClaimAsk(envelope.job_id, "t1"))  # by a worker that is not heard of again
+    gate.set()
+    await running
+
+    assert kinds(world) == ["claimed", "first_frame", "claimed", "failed"]
+    assert [event.attempt for event in world.bus.events if isinstance(event, Claimed | Failed)] == [1, 3, 3]
+    assert b"worker_lost" in world.relay.logs[envelope.job_id][-1]

@@ -7,8 +7,9 @@
                 │           └─ the log is closed already: its end is told again, and the record is done
                 └─ not an envelope: Poison, to the dead letters at once
 
-An attempt that finds itself stale stops without a word: its successor speaks. One that is cancelled (the
-partition moved, the process drains) hands the job back, and another worker goes on with it.
+An attempt that finds itself stale stops without a word: its successor speaks. Its record is not done by that,
+for the successor may die: it waits like any other delivery, and is done when the log is closed. An attempt
+that is cancelled (the process drains) hands the job back, and another worker goes on with it.
 """
 
 import asyncio
@@ -42,6 +43,8 @@ from workers.runtime.running import Running, cancelled, too_late
 
 LOST = "lost"
 """How an attempt ends that another must follow: an exception, or a partition or process that goes."""
+STALE = "stale"
+"""How it ends when another worker has the job."""
 POSTPONED = "postponed"
 REDELIVERED = "redelivered"
 """Why an attempt follows another, in metrics: an earlier one did not end."""
@@ -65,12 +68,9 @@ class JobRunner(Generic[JobT]):
         Raises Poison for what is no job, Exhausted for one that was tried often enough, RelayDown when Redis
         is away and BusError when Kafka is.
         """
-        taken = await self._take(record, self._reading.read(record))
-        failure: str | None = ErrorCode.INTERNAL
-        try:
-            failure = await (self._retell(taken) if taken.claim.is_over else self._attempt(taken))
-        finally:
-            taken.span.end(failure)
+        envelope = self._reading.read(record)
+        while await self._once(record, envelope) == STALE:
+            log.info("job_taken_over", extra={"job_id": envelope.job_id})
         self._means.failpoints.hit(Moment.DONE)
 
     async def on_dead(self, record: Record, error: ErrorDetail) -> None:
@@ -90,6 +90,16 @@ class JobRunner(Generic[JobT]):
                 await self._fail(self._attempt_of(taken, job_log, 0.0, ()), taken, error)
             self._means.claims.end(envelope.job_id)
         taken.span.end(error.code)
+
+    async def _once(self, record: Record, envelope: Envelope[JobT]) -> str | None:
+        """One attempt, or the word that the job is over; what it failed with, if it did."""
+        taken = await self._take(record, envelope)
+        failure: str | None = ErrorCode.INTERNAL
+        try:
+            failure = await (self._retell(taken) if taken.claim.is_over else self._attempt(taken))
+        finally:
+            taken.span.end(failure)
+        return failure
 
     async def _take(self, record: Record, envelope: Envelope[JobT]) -> Taken[JobT]:
         redrive = record.headers.get(Header.REDRIVE, "")
@@ -160,7 +170,7 @@ class JobRunner(Generic[JobT]):
         except TryLater as later:
             return await self._try_later(attempt, taken, later)
         except StaleAttempt:
-            return "stale"
+            return STALE
         except (LogLost, RelayDown) as error:
             return await self._lose(attempt, taken, error)
         except asyncio.CancelledError:
@@ -212,7 +222,7 @@ class JobRunner(Generic[JobT]):
             attempt.send(FrameKind.ERROR, failure.model_dump_json().encode())
             await attempt.flushed()
         except StaleAttempt:
-            return "stale"
+            return STALE
         except (LogLost, RelayDown) as lost:
             return await self._lose(attempt, taken, lost)
         self._means.failpoints.hit(Moment.CLOSED)
