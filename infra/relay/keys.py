@@ -4,6 +4,8 @@ CANCELS = "cancels"
 """The channel on which jobs are told to stop."""
 EPOCH = "relay:epoch"
 """A random name that Redis's memory gets when it is asked first: another name means that it forgot."""
+PROBE = "relay:probe"
+"""Written to learn whether Redis takes writes."""
 
 
 def log_key(job_id: str) -> str:

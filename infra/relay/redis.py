@@ -1,19 +1,23 @@
 """The connection to Redis or Valkey, with a limit on every wait."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+from typing_extensions import override
 
+from infra.relay.keys import PROBE
 from infra.settings import RedisSettings
 
 HEALTH_CHECK_SECONDS = 30
+PROBE_SECONDS = 60
 RETRIES = 2
 """Quick repeats of one command inside the client; longer patience belongs to the caller."""
 
@@ -44,16 +48,32 @@ async def open_pool(settings: RedisSettings, *, patient: bool = False) -> AsyncI
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
         protocol=2,
     )
+    pool.connection_class = type("OwnConnection", (OwnConnection, pool.connection_class), {})
     try:
         yield pool
     finally:
         await pool.disconnect()
 
 
+class OwnConnection(AbstractConnection):
+    """Mixed into the driver's own kinds, plain and TLS, by `open_pool`."""
+
+    @override
+    async def send_packed_command(
+        self, command: bytes | str | Iterable[bytes], check_health: bool = True
+    ) -> None:
+        """A connection that was reset while it rested is lost. uvloop says so by RuntimeError (its issue
+        506), which redis-py 8.1 would let through."""
+        try:
+            await super().send_packed_command(command, check_health)
+        except RuntimeError as error:
+            raise RedisConnectionError(str(error)) from error
+
+
 async def ping(client: Redis) -> None:
-    """Raise RelayDown when Redis does not answer."""
+    """Raise RelayDown when Redis does not answer, or takes no writes: a full one still answers PING."""
     try:
-        await client.ping()
+        await client.set(PROBE, b"", ex=PROBE_SECONDS)
     except RedisError as error:
         raise RelayDown(str(error)) from error
 
