@@ -1,16 +1,21 @@
 """What the tests of faults work with: clients, the logs of jobs, records of any kind, and the workers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
 from redis.asyncio import Redis
 
 from infra.bus.producer import Producer, open_producer
 from infra.embedded.child import stop_child
+from infra.embedded.place import Place
 from infra.relay.log import LogReader
 from infra.relay.redis import open_redis
-from infra.settings import KafkaSettings, RedisSettings
+from infra.settings import KafkaSettings, ObjectSettings, RedisSettings
 from tests.acceptance.conftest import api, token
+from tests.conftest import BrokerChoice, run
+from tests.faults.own_servers import OwnServers, small_disk, start_own_servers
+from tests.faults.own_stack import OwnStack, open_own_stack
 from tests.product import Product
 
 __all__ = ["api", "token"]
@@ -46,3 +51,26 @@ async def hurt(product: Product) -> AsyncIterator[Product]:
         product.workers.remove(spare)
     if not product.workers:
         await product.add_worker()
+
+
+@pytest.fixture(scope="session")
+def own_servers(
+    place: Place, objects: ObjectSettings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OwnServers]:
+    """Kafka, Valkey and PostgreSQL for the tests that hurt them."""
+    root = tmp_path_factory.mktemp("own")
+    fallback = BrokerChoice().broker == "tansu"
+    with small_disk(root / "kafka" / "logs") as disk:
+        servers = run(start_own_servers(root, place, objects, fallback=fallback, disk=disk))
+        try:
+            yield servers
+        finally:
+            for one in (servers.kafka, servers.valkey, servers.postgres):
+                run(one.stop())
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def own(own_servers: OwnServers) -> AsyncIterator[OwnStack]:
+    """The product on them. Its tests run on the module's loop, as its provider and proxies do."""
+    async with open_own_stack(own_servers) as stack:
+        yield stack

@@ -1,0 +1,86 @@
+"""The product on servers that may be hurt: an edge, two workers and a ledger, behind proxies."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from contracts.events import EVENT, TERMINAL_EVENTS, Event
+from contracts.topics import EVENTS
+from infra.bus.tail import read_topic
+from tests.conftest import QUICK
+from tests.faults.crowd import NAMES
+from tests.faults.own_servers import OwnServers
+from tests.faults.proxy import Proxy, open_proxy
+from tests.product import Product
+from tests.upstream.server import Upstream, open_upstream
+
+SETTINGS = {**QUICK, "JAN_LEDGER_GATHER": "0.05"}
+
+
+@dataclass(frozen=True)
+class OwnStack:
+    """Everything, and a guest of it."""
+
+    servers: OwnServers
+    kafka_proxy: Proxy
+    redis_proxy: Proxy
+    upstream: Upstream
+    product: Product
+    token: str
+
+    async def unwell(self) -> set[str]:
+        """What the edge's readiness says is not well."""
+        async with (
+            aiohttp.ClientSession(self.product.url) as session,
+            session.get("/readyz", timeout=aiohttp.ClientTimeout(total=5)) as answer,
+        ):
+            report = await answer.json()
+            assert (answer.status == 200) == (report["status"] == "ready")
+            return {check["name"] for check in report["checks"] if not check["ok"]}
+
+    async def is_well(self) -> bool:
+        """Whether the edge says that all is well."""
+        return await self.unwell() == set()
+
+    async def events_of(self, job_ids: set[str]) -> dict[str, list[Event]]:
+        """What the event topic says of these jobs."""
+        found: dict[str, list[Event]] = {job_id: [] for job_id in job_ids}
+        async for record in read_topic(self.servers.direct.kafka, EVENTS):
+            event = EVENT.validate_json(record.value or b"")
+            if event.job_id in found:
+                found[event.job_id].append(event)
+        return found
+
+    async def have_ended_once(self, job_ids: set[str]) -> bool:
+        """Whether each has an end; two that differ in more than their time are a failure."""
+        ends = {
+            job_id: {
+                one.model_dump_json(exclude={"at"}) for one in events if isinstance(one, TERMINAL_EVENTS)
+            }
+            for job_id, events in (await self.events_of(job_ids)).items()
+        }
+        assert all(len(different) <= 1 for different in ends.values()), ends
+        return all(ends.values())
+
+
+@asynccontextmanager
+async def open_own_stack(servers: OwnServers) -> AsyncIterator[OwnStack]:
+    """The processes, ready, until the block ends; with the provider and the proxies on the caller's loop."""
+    async with (
+        open_proxy(servers.targets.kafka, servers.proxies.kafka) as kafka_proxy,
+        open_proxy(servers.targets.valkey, servers.proxies.valkey) as redis_proxy,
+        open_upstream() as upstream,
+    ):
+        upstream.listed = list(NAMES)
+        product = Product(servers.proxied, upstream.url, {**SETTINGS, **servers.environment()})
+        try:
+            await product.add_edge()
+            for _ in range(2):
+                await product.add_worker()
+            await product.add_ledger()
+            token = await product.token()
+            yield OwnStack(servers, kafka_proxy, redis_proxy, upstream, product, token)
+        finally:
+            await product.close()
