@@ -13,7 +13,18 @@ import pytest
 LIMIT = 20
 PROMISED = {
     *("setup", "check", "lint", "types", "imports", "test", "acceptance", "bench", "up", "down", "demo"),
-    *("logs", "topics", "migrate", "contracts", "test-fallback", "status", "format", "lock", "secrets"),
+    *(
+        "logs",
+        "topics",
+        "migrate",
+        "contracts",
+        "test-fallback",
+        "faults",
+        "status",
+        "format",
+        "lock",
+        "secrets",
+    ),
 }
 
 
