@@ -90,4 +90,5 @@ def test_its_images_arguments_are_the_services(readme: str, repository: Path) ->
     told = re.search(r"the argument is the room: ((?:`[\w.]+`,? (?:and )?)+)", readme)
 
     assert told is not None
-    assert set(re.findall(r"`([\w.]+)`", told[1])) == {service["command"][0] for service in own_services(repository).values()}
+    rooms = {service["command"][0] for service in own_services(repository).values()}
+    assert set(re.findall(r"`([\w.]+)`", told[1])) == rooms
