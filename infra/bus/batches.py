@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.topics import Topic
-from infra.bus.client import PARTITION_FETCH_BYTES, address_of, check_driver, own_sticky_assignor
+from infra.bus.client import PARTITION_FETCH_BYTES, address_of, check_driver, guard, own_sticky_assignor
 from infra.bus.drain import KEEP_ALIVE, KEEP_ALIVE_EVERY, close
 from infra.bus.errors import BusError, translated
 from infra.bus.progress import ConsumerObserver, NoObserver
@@ -207,6 +207,7 @@ async def open_batches(
     observer = observer or NoObserver()
     held = Held(observer)
     consumer = _consumer(settings, group_id, gather)
+    guard(consumer._client)  # noqa: SLF001
     consumer.subscribe(topics=[topic.name], listener=held)
     try:
         with translated("joining the consumer group"):

@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from infra.bus.errors import BusError
 from infra.settings import KafkaSettings
@@ -42,6 +43,23 @@ def address_of(settings: KafkaSettings) -> Address:
 def own_sticky_assignor() -> type[StickyPartitionAssignor]:
     """A sticky assignor for one consumer: aiokafka keeps its state on the class, so no two may share one."""
     return type("OwnStickyAssignor", (StickyPartitionAssignor,), {})
+
+
+def guard(client: AIOKafkaClient) -> None:
+    """Make a send on a lost connection the error that the driver expects, which then connects again.
+
+    uvloop raises RuntimeError for it where asyncio raises OSError, and that would end the driver's own tasks
+    (github.com/aio-libs/aiokafka/issues/1038).
+    """
+    send = client.send
+
+    async def guarded(*args: Any, **more: Any) -> Any:  # as the driver's own, which has no types
+        try:
+            return await send(*args, **more)
+        except RuntimeError as error:
+            raise KafkaConnectionError(str(error)) from error
+
+    client.send = guarded
 
 
 def check_driver(consumer: AIOKafkaConsumer) -> None:

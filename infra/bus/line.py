@@ -18,7 +18,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from infra.bus.client import address_of
+from infra.bus.client import address_of, guard
 from infra.bus.errors import BusUnavailable, translated
 from infra.bus.partitioner import partition_of
 from infra.bus.record import encode_headers
@@ -116,6 +116,7 @@ async def _open(settings: KafkaSettings) -> AIOKafkaProducer:
         linger_ms=0,
         partitioner=partition_of,
     )
+    guard(producer.client)
     try:
         with translated("connecting a producer"):
             async with asyncio.timeout(settings.request_timeout_ms / 1000):

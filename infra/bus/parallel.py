@@ -33,7 +33,7 @@ from typing_extensions import override
 
 from contracts.topics import Topic
 from infra.bus.attempts import OnDead
-from infra.bus.client import PARTITION_FETCH_BYTES, own_sticky_assignor
+from infra.bus.client import PARTITION_FETCH_BYTES, guard, own_sticky_assignor
 from infra.bus.consumption import Consumption, ConsumptionLimits
 from infra.bus.errors import BusError, translated
 from infra.bus.progress import ConsumerObserver, Counts, PartitionProgress
@@ -121,6 +121,7 @@ class ParallelSubscriber(DefaultSubscriber):
         """Join the group and begin to take records. Raises BusError when that takes too long."""
         await super(LogicSubscriber, self).start()
         consumer = self.builder(group_id=self.group_id, client_id=self.client_id, **self._connection_args)
+        guard(consumer._client)  # noqa: SLF001
         self._consumption = Consumption(
             consumer, self.process_message, self._on_dead, limits=self._limits, observer=self._observer
         )

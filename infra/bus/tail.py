@@ -11,7 +11,7 @@ from enum import Enum
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import Topic
-from infra.bus.client import address_of
+from infra.bus.client import address_of, guard
 from infra.bus.errors import BusTimeout, translated
 from infra.bus.record import Record, record_of
 from infra.settings import KafkaSettings
@@ -92,6 +92,7 @@ async def open_reader(settings: KafkaSettings, *topics: str) -> AsyncIterator[AI
         auto_offset_reset="earliest",
         fetch_max_wait_ms=settings.fetch_max_wait_ms,
     )
+    guard(consumer._client)  # noqa: SLF001
     try:
         with translated("connecting a reader"):
             async with asyncio.timeout(settings.request_timeout_ms / 1000):

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from contracts.topics import Topic
-from infra.bus.client import address_of, patiently
+from infra.bus.client import address_of, guard, patiently
 from infra.bus.errors import translated
 from infra.settings import KafkaSettings
 
@@ -48,6 +48,7 @@ async def open_admin(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClie
     admin = AIOKafkaAdminClient(
         bootstrap_servers=address.bootstrap_servers, request_timeout_ms=address.request_timeout_ms
     )
+    guard(admin._client)  # noqa: SLF001
     try:
         await admin.start()
         yield admin
