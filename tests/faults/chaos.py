@@ -25,6 +25,8 @@ from tests.faults.stack import Stack, open_stack
 STOP_SECONDS = 8.0
 """How long a stopped worker sleeps: beyond its lease and its session."""
 TELL_EVERY = 10.0
+LOOK_EVERY = 0.5
+"""Seconds between looks at processes that may have ended by themselves."""
 WARM = 40
 """Asks before the first kill, after which a process's memory is taken as its usual one."""
 Say = Callable[[str], None]
@@ -75,7 +77,7 @@ async def _under_load(load: Load, asks: Sequence[Ask], struck: Counter[str]) -> 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
         clients = Clients(session, stack.edges, stack.tokens, load.history, load.options.seed)
         await until(lambda: _models_are_known(session, stack))
-        async with asyncio.TaskGroup() as tasks, _told(load, clients, struck):
+        async with asyncio.TaskGroup() as tasks, _told(load, clients, struck), _raised(load):
             await _send(load, clients, tasks, asks[:WARM])
             warm = evidence.memory_of(stack.product_seats())
             striking = tasks.create_task(_strike(load, struck))
@@ -83,8 +85,9 @@ async def _under_load(load: Load, asks: Sequence[Ask], struck: Counter[str]) -> 
             await striking
             stack.heal()
         load.say("all clients have their ends; waiting for quiet")
-        backlog = await evidence.quiet(stack.direct.kafka)
-        await clients.reread(asks)
+        async with _raised(load):
+            backlog = await evidence.quiet(stack.direct.kafka)
+            await clients.reread(asks)
     return await _gather(load, asks, backlog, warm)
 
 
@@ -134,6 +137,7 @@ async def _gather(
         calls=load.upstream.calls,
         backlog=backlog,
         dead_letters=await evidence.dead_letters_in(kafka),
+        fallen={seat.name: seat.falls for seat in stack.product_seats() if seat.falls},
         memory={name: (has, bounds[name]) for name, has in memory.items()},
     )
 
@@ -146,6 +150,25 @@ async def _models_are_known(session: aiohttp.ClientSession, stack: Stack) -> boo
             if not (await answer.json())["data"]:
                 return False
     return True
+
+
+@asynccontextmanager
+async def _raised(load: Load) -> AsyncIterator[None]:
+    """Start processes again that end by themselves, as a supervisor does; each time counts."""
+
+    async def look() -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            for seat in load.stack.product_seats():
+                if await seat.raise_fallen():
+                    load.history.tell("fallen", seat=seat.name)
+
+    looking = asyncio.create_task(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -58,6 +58,8 @@ class Evidence:
     backlog: Mapping[str, int] = field(default_factory=dict)
     """By topic."""
     dead_letters: int = 0
+    fallen: Mapping[str, int] = field(default_factory=dict)
+    """How often processes ended that nobody killed."""
     processes: Sequence[str] = ()
     """Those that were left when all was stopped."""
     memory: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -255,6 +257,7 @@ def _nothing_is_left(evidence: Evidence) -> Iterator[str]:
     if evidence.dead_letters:
         yield f"{evidence.dead_letters} dead letters"
     yield from (f"process left: {name}" for name in evidence.processes)
+    yield from (f"{name} ended by itself, {count} times" for name, count in evidence.fallen.items())
     for name, (has, may) in evidence.memory.items():
         if has > may:
             yield f"{name} has {has:.0f} MB, more than {may:.0f}"

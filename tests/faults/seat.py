@@ -20,6 +20,8 @@ class Seat:
     name: str
     mortal: Mortal
     deaths: int = 0
+    falls: int = 0
+    """Times that it ended by itself."""
     _busy: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def kill(self, pause: float) -> None:
@@ -35,6 +37,15 @@ class Seat:
         async with self._busy:
             with self.mortal.frozen():
                 await asyncio.sleep(seconds)
+
+    async def raise_fallen(self) -> bool:
+        """Start it again if it has ended by itself, as a supervisor would; whether it had."""
+        async with self._busy:
+            if not await self.mortal.ended_by_itself(0.0):
+                return False
+            self.falls += 1
+            await self._start()
+            return True
 
     def megabytes(self) -> float:
         """What it holds in memory."""

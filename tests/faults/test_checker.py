@@ -99,6 +99,7 @@ BAD: list[tuple[str, str, Callable[[Evidence], Evidence]]] = [
     ("backlog", "nothing_is_left", changed(backlog={"events.v1": 3})),
     ("dead letters", "nothing_is_left", changed(dead_letters=1)),
     ("process", "nothing_is_left", changed(processes=["edge"])),
+    ("crash", "nothing_is_left", changed(fallen={"edge": 1})),
     ("leak", "nothing_is_left", changed(memory={"edge": (400.0, 300.0)})),
 ]
 
