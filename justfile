@@ -68,6 +68,11 @@ test *arguments:
 acceptance *arguments:
     {{ bin }}/pytest --durations=15 tests/acceptance tests/faults {{ arguments }}
 
+# Kills of edges, workers and servers under load, then a checker; --long for 10,000 jobs
+[group('test')]
+faults *arguments:
+    {{ bin }}/python -m tests.faults {{ arguments }}
+
 # What can hold on the fallback broker
 [group('test')]
 test-fallback *arguments:

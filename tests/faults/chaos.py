@@ -86,7 +86,7 @@ async def _under_load(load: Load, asks: Sequence[Ask], struck: Counter[str]) -> 
             stack.heal()
         load.say("all clients have their ends; waiting for quiet")
         async with _raised(load):
-            backlog = await evidence.quiet(stack.direct.kafka)
+            backlog = await evidence.quiet(stack.direct.kafka, stack.direct.database)
             await clients.reread(asks)
     return await _gather(load, asks, backlog, warm)
 

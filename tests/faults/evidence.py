@@ -28,8 +28,17 @@ GROWTH_MB, GROWTH = 80.0, 1.5
 KEPT = (*COMPLETION.values(), EVENTS, *RETRIES.values())
 
 
-async def quiet(kafka: KafkaSettings) -> Mapping[str, int]:
-    """The backlog of every group, as soon as it is nothing, or when the limit has passed."""
+async def quiet(kafka: KafkaSettings, database: DatabaseSettings) -> Mapping[str, int]:
+    """The backlog of every group, as soon as it is nothing, or when the limit has passed.
+
+    Without commit metadata there is no telling; then every job has its end in the ledger, and nothing is
+    returned.
+    """
+    if kafka.flavor != "kafka":
+        async with asyncio.timeout(QUIET_LIMIT):
+            while not await _are_over(kafka, database):
+                await asyncio.sleep(LOOK)
+        return {}
     groups = {worker_group(topic): [topic] for topic in KEPT}
     until = time.monotonic() + QUIET_LIMIT
     backlog: dict[str, int] = {}
@@ -113,6 +122,11 @@ def processes_left() -> list[str]:
 def _end(job_id: str, kind: str, attempt: int, code: str | None, usage: Usage | None) -> End:
     tokens = None if usage is None else (usage.input_tokens, usage.output_tokens)
     return End(job_id, kind, attempt, code, tokens, usage is not None and usage.estimated)
+
+
+async def _are_over(kafka: KafkaSettings, database: DatabaseSettings) -> bool:
+    over = {row.job_id for row in await rows_in(database) if row.kind in {"finished", "failed", "cancelled"}}
+    return {job.job_id for job in await jobs_in(kafka)} <= over
 
 
 async def _backlog(lag: LagReader, groups: Mapping[str, Sequence[Topic]]) -> dict[str, int]:
