@@ -78,11 +78,6 @@ faults *arguments:
 test-fallback *arguments:
     JAN_TEST_BROKER=tansu {{ bin }}/pytest --durations=15 {{ arguments }}
 
-# Kill edges, workers and servers under load, and check what clients saw: --long, --seed N, --jobs N, --kills N
-[group('test')]
-faults *arguments:
-    {{ bin }}/python -m tests.faults {{ arguments }}
-
 # Added latency, throughput, CPU and memory, against the upstream called directly
 [group('test')]
 bench *arguments:
