@@ -65,8 +65,7 @@ def own_servers(
         try:
             yield servers
         finally:
-            for one in (servers.kafka, servers.valkey, servers.postgres):
-                run(one.stop())
+            run(servers.stop())
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,9 +1,9 @@
 """A server that a test may kill, freeze and start again, always on the same port with the same data."""
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import psutil
 
 from infra.embedded.child import Child, await_ready, has_ended_within, kill_group, start_child, stop_child
 from infra.embedded.home import Home
@@ -54,12 +54,16 @@ class Mortal:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """It does nothing, and keeps its connections, until the block ends."""
-        pid = self._running().pid
-        os.killpg(pid, signal.SIGSTOP)
+        first = psutil.Process(self._running().pid)
+        first.suspend()  # before its children are looked up: PostgreSQL's have groups of their own
+        stopped = [first, *first.children(recursive=True)]
+        for process in stopped:
+            process.suspend()
         try:
             yield
         finally:
-            os.killpg(pid, signal.SIGCONT)
+            for process in stopped:
+                process.resume()
 
     def _running(self) -> Child:
         assert self._child is not None

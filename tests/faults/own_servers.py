@@ -19,7 +19,7 @@ from infra.embedded.home import open_home
 from infra.embedded.place import Place
 from infra.embedded.ports import HOST
 from infra.embedded.postgres import postgres_server
-from infra.embedded.server import Server
+from infra.embedded.server import Server, StackError
 from infra.embedded.valkey import valkey_server
 from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, RedisSettings
 from tests.faults.mortal import Mortal
@@ -60,6 +60,11 @@ class OwnServers:
         """What leads the product to them, few partitions included."""
         return {**self.proxied.environment(), **_few(self.kafka.server)}
 
+    async def stop(self) -> None:
+        """All that run."""
+        for one in (self.kafka, self.valkey, self.postgres):
+            await one.stop()
+
 
 async def start_own_servers(
     root: Path, place: Place, objects: ObjectSettings, *, fallback: bool, disk: Path | None
@@ -75,8 +80,6 @@ async def start_own_servers(
     is_proxied = kafka.server.offers["JAN_KAFKA_FLAVOR"] == "kafka"
     if is_proxied:
         _add_listener(own.home.data("kafka") / "server.properties", targets.kafka, proxies.kafka)
-    for one in (kafka, valkey, postgres):
-        await one.start()
     direct = Servers(
         own,
         KafkaSettings(
@@ -90,8 +93,15 @@ async def start_own_servers(
     if is_proxied:
         bootstrap = f"{HOST}:{proxies.kafka}"
         proxied = replace(proxied, kafka=direct.kafka.model_copy(update={"bootstrap": bootstrap}))
-    await _provision(direct, kafka.server)
-    return OwnServers(own, kafka, valkey, postgres, disk, direct, proxied, targets, proxies)
+    servers = OwnServers(own, kafka, valkey, postgres, disk, direct, proxied, targets, proxies)
+    try:
+        for one in (kafka, valkey, postgres):
+            await one.start()
+        await _provision(direct, kafka.server)
+    except StackError:
+        await servers.stop()
+        raise
+    return servers
 
 
 @contextmanager

@@ -16,7 +16,15 @@ from tests.faults.proxy import Proxy, open_proxy
 from tests.product import Product
 from tests.upstream.server import Upstream, open_upstream
 
-SETTINGS = {**QUICK, "JAN_LEDGER_GATHER": "0.05"}
+LATE = "late"
+"""The model of those who don't belong to the crowd."""
+SETTINGS = {
+    **QUICK,
+    "JAN_LEDGER_GATHER": "0.05",
+    "JAN_KAFKA_REQUEST_TIMEOUT_MS": "6000",
+    "JAN_DATABASE_TIMEOUT": "4",
+}
+"""Shorter limits than the product's own, so that outages are soon longer."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +81,7 @@ async def open_own_stack(servers: OwnServers) -> AsyncIterator[OwnStack]:
         open_proxy(servers.targets.valkey, servers.proxies.valkey) as redis_proxy,
         open_upstream() as upstream,
     ):
-        upstream.listed = list(NAMES)
+        upstream.listed = [*NAMES, LATE]
         product = Product(servers.proxied, upstream.url, {**SETTINGS, **servers.environment()})
         try:
             await product.add_edge()

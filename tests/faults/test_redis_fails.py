@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 from infra.relay.redis import open_redis
 from tests.acceptance.waiting import until
 from tests.faults.crowd import NAMES, Crowd, Outcome
-from tests.faults.own_stack import OwnStack
+from tests.faults.own_stack import LATE, OwnStack
+from tests.faults.single import ask
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WELL = {Outcome.WHOLE: len(NAMES)}
@@ -75,6 +76,7 @@ async def test_streams_outlive_a_redis_that_nothing_reaches(own: OwnStack, crowd
         tasks.create_task(crowd.ask())
         await crowd.spoken(SPOKEN)
         own.redis_proxy.black_hole()
+        late = tasks.create_task(ask(own))
         await asyncio.sleep(SILENCE)
         assert {"redis"} <= await own.unwell()
         own.redis_proxy.heal()
@@ -82,6 +84,8 @@ async def test_streams_outlive_a_redis_that_nothing_reaches(own: OwnStack, crowd
         await until(own.is_well, RECOVERY)
         print(f"ready {time.monotonic() - began:.1f} s after Redis was reached")
 
+    print(f"asked meanwhile: {late.result().status} after {late.result().seconds:.1f} s")
+    assert not late.result().is_refusal()
     assert crowd.outcomes() == WELL
     await is_settled(own, crowd)
 
@@ -139,4 +143,5 @@ async def is_settled(own: OwnStack, crowd: Crowd) -> None:
     """Each job ends once, was asked for once, and the stack is well again."""
     await until(lambda: own.have_ended_once(crowd.job_ids()))
     await until(own.is_well, RECOVERY)
-    assert len(own.upstream.chats) == len(NAMES)
+    asked = [chat.json["model"] for chat in own.upstream.chats if chat.json["model"] != LATE]
+    assert sorted(asked) == sorted(NAMES)
