@@ -98,7 +98,10 @@ def _last(verdict: Verdict, number: int) -> str:
     parts = [part for part in verdict.evidence.parts_of.get(number, []) if part.verb in {"post", "get"}]
     if not parts:
         return "never made"
-    return parts[-1].close if parts[-1].code is None else f"{parts[-1].close} {parts[-1].code}"
+    last = parts[-1]
+    if last.close is Close.CUT and last.job_id is None:
+        return "cut before anything was seen, without a key"
+    return last.close if last.code is None else f"{last.close} {last.code}"
 
 
 def _counted(counter: Counter[str]) -> str:
