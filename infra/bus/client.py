@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -46,20 +47,45 @@ def own_sticky_assignor() -> type[StickyPartitionAssignor]:
 
 
 def guard(client: AIOKafkaClient) -> None:
-    """Make a send on a lost connection the error that the driver expects, which then connects again.
+    """Make writing to a lost connection the error that the driver expects, which then connects again.
 
     uvloop raises RuntimeError for it where asyncio raises OSError, and that would end the driver's own tasks
-    (github.com/aio-libs/aiokafka/issues/1038).
+    (github.com/aio-libs/aiokafka/issues/1038): the coordinator's, or the one that reads the metadata.
     """
-    send = client.send
+    connect, bootstrap = client._get_conn, client.bootstrap  # noqa: SLF001
 
-    async def guarded(*args: Any, **more: Any) -> Any:  # as the driver's own, which has no types
+    async def guarded_connect(*args: Any, **more: Any) -> Any:  # as the driver's own, which has no types
         try:
-            return await send(*args, **more)
+            connection = await connect(*args, **more)
         except RuntimeError as error:
-            raise KafkaConnectionError(str(error)) from error
+            log.warning("bus_connection_lost", extra={"error": str(error)})
+            client.force_metadata_update()
+            return None
+        if connection is not None and "send" not in vars(connection):
+            connection.send = _guarded(connection.send)
+        return connection
 
-    client.send = guarded
+    async def guarded_bootstrap() -> None:
+        with _known_errors():
+            await bootstrap()
+
+    client._get_conn, client.bootstrap = guarded_connect, guarded_bootstrap  # noqa: SLF001
+
+
+def _guarded(send: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    def guarded(*args: Any, **more: Any) -> Awaitable[Any]:
+        with _known_errors():
+            return send(*args, **more)
+
+    return guarded
+
+
+@contextmanager
+def _known_errors() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        raise KafkaConnectionError(str(error)) from error
 
 
 def check_driver(consumer: AIOKafkaConsumer) -> None:
@@ -67,7 +93,8 @@ def check_driver(consumer: AIOKafkaConsumer) -> None:
 
     Raises BusError.
     """
-    for task in (consumer._fetcher.error_future, consumer._coordinator._coordination_task):  # noqa: SLF001
+    fetcher, coordinator, client = consumer._fetcher, consumer._coordinator, consumer._client  # noqa: SLF001
+    for task in (fetcher.error_future, coordinator._coordination_task, client._sync_task):  # noqa: SLF001
         if task.done():
             raise BusError("a background task of the Kafka client has ended")
 

@@ -1,5 +1,8 @@
 """A lost connection is an error that the driver knows, on the loop that the product runs on."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 import uvloop
 from aiokafka.client import AIOKafkaClient
@@ -16,23 +19,36 @@ pytestmark = pytest.mark.stack
 def test_a_send_on_a_lost_connection_is_a_connection_error_once_guarded(
     kafka: KafkaSettings, *, is_guarded: bool, error: type[Exception]
 ) -> None:
-    assert isinstance(uvloop.run(sent_on_a_lost_connection(kafka.bootstrap, is_guarded=is_guarded)), error)
+    async def send() -> None:
+        async with open_lost(kafka, is_guarded=is_guarded) as client:
+            (node, *_) = [broker.nodeId for broker in client.cluster.brokers()]
+            await client.send(node, MetadataRequest([]))
+
+    with pytest.raises(error):
+        uvloop.run(send())
 
 
-async def sent_on_a_lost_connection(bootstrap: str, *, is_guarded: bool) -> Exception | None:
-    """What a send raises when its connection was closed a moment ago, before the driver saw it."""
-    client = AIOKafkaClient(bootstrap_servers=bootstrap)
+def test_metadata_are_read_again_behind_a_lost_connection(kafka: KafkaSettings) -> None:
+    async def update() -> tuple[bool, bool]:
+        async with open_lost(kafka, is_guarded=True) as client:
+            lost = await client._metadata_update(client.cluster, [])
+            return lost, await client.force_metadata_update()
+
+    assert uvloop.run(update()) == (False, True)
+
+
+@asynccontextmanager
+async def open_lost(kafka: KafkaSettings, *, is_guarded: bool) -> AsyncIterator[AIOKafkaClient]:
+    """A client whose connections were closed a moment ago, before the driver saw it."""
+    client = AIOKafkaClient(bootstrap_servers=kafka.bootstrap)
+    if is_guarded:
+        guard(client)
     await client.bootstrap()
     try:
-        if is_guarded:
-            guard(client)
-        (node, *_) = [broker.nodeId for broker in client.cluster.brokers()]
-        await client.ready(node)
+        for broker in client.cluster.brokers():
+            await client.ready(broker.nodeId)
         for connection in client._conns.values():
             connection._writer.transport.abort()
-        await client.send(node, MetadataRequest([]))
-    except (RuntimeError, KafkaConnectionError) as error:
-        return error
+        yield client
     finally:
         await client.close()
-    return None
