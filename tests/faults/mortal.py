@@ -1,7 +1,7 @@
 """A server that a test may kill, freeze and start again, always on the same port with the same data."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import psutil
 
@@ -51,20 +51,25 @@ class Mortal:
         """Whether it ended before the limit passed."""
         return await has_ended_within(self._running(), limit)
 
-    @contextmanager
-    def frozen(self) -> Iterator[None]:
+    def frozen(self) -> AbstractContextManager[None]:
         """It does nothing, and keeps its connections, until the block ends."""
-        first = psutil.Process(self._running().pid)
-        first.suspend()  # before its children are looked up: PostgreSQL's have groups of their own
-        stopped = [first, *first.children(recursive=True)]
-        for process in stopped:
-            process.suspend()
-        try:
-            yield
-        finally:
-            for process in stopped:
-                process.resume()
+        return frozen(self._running().pid)
 
     def _running(self) -> Child:
         assert self._child is not None
         return self._child
+
+
+@contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """SIGSTOP for a process and all its children until the block ends."""
+    first = psutil.Process(pid)
+    first.suspend()  # before its children are looked up: PostgreSQL's have groups of their own
+    stopped = [first, *first.children(recursive=True)]
+    for process in stopped:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in stopped:
+            process.resume()

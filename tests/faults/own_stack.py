@@ -1,5 +1,6 @@
 """The product on servers that may be hurt: an edge, two workers and a ledger, behind proxies."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import aiohttp
 from contracts.events import EVENT, TERMINAL_EVENTS, Event
 from contracts.topics import EVENTS
 from infra.bus.tail import read_topic
+from infra.embedded.check import answers_ok
 from tests.conftest import QUICK
 from tests.faults.crowd import NAMES
 from tests.faults.own_servers import OwnServers
@@ -49,8 +51,11 @@ class OwnStack:
             return {check["name"] for check in report["checks"] if not check["ok"]}
 
     async def is_well(self) -> bool:
-        """Whether the edge says that all is well."""
-        return await self.unwell() == set()
+        """Whether every process says that all is well."""
+        workers = [*self.product.workers, *self.product.ledgers]
+        ports = [int(worker.server.address.rpartition(":")[2]) for worker in workers]
+        are_ready = await asyncio.gather(*(answers_ok(port, "/readyz") for port in ports))
+        return all(are_ready) and await self.unwell() == set()
 
     async def events_of(self, job_ids: set[str]) -> dict[str, list[Event]]:
         """What the event topic says of these jobs."""
@@ -84,11 +89,13 @@ async def open_own_stack(servers: OwnServers) -> AsyncIterator[OwnStack]:
         upstream.listed = [*NAMES, LATE]
         product = Product(servers.proxied, upstream.url, {**SETTINGS, **servers.environment()})
         try:
-            await product.add_edge()
-            for _ in range(2):
-                await product.add_worker()
-            await product.add_ledger()
+            await asyncio.gather(
+                product.add_edge(), product.add_worker(), product.add_worker(), product.add_ledger()
+            )
             token = await product.token()
             yield OwnStack(servers, kafka_proxy, redis_proxy, upstream, product, token)
         finally:
             await product.close()
+        children = [*product.edges, *product.workers, *product.ledgers]
+        ends = {child.server.name: child.process.returncode for child in children}
+        assert set(ends.values()) == {0}, ends

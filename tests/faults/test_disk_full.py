@@ -23,7 +23,7 @@ async def test_a_broker_without_room_refuses_truthfully_and_takes_jobs_again_whe
     own: OwnStack, disk: Path
 ) -> None:
     crowd = Crowd(own.product.url, own.token, own.upstream)
-    crowd.tell(tokens=160, gap=0.1)
+    crowd.tell(tokens=120, gap=0.1)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(crowd.ask())

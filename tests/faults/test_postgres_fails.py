@@ -14,7 +14,7 @@ from tests.faults.single import ask
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WELL = {Outcome.WHOLE: len(NAMES)}
-OUTAGE = 20.0
+OUTAGE = 15.0
 """Seconds: many times what a statement may take."""
 PAUSE = 6.0
 PATIENCE = 8.0
