@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import psutil
 from sqlmodel import select
@@ -110,11 +110,16 @@ def bounds_of(warm: Mapping[str, float]) -> dict[str, float]:
     return {name: GROWTH * has + GROWTH_MB for name, has in warm.items()}
 
 
-def processes_left() -> list[str]:
-    """Children of this process that still live."""
+def processes() -> set[psutil.Process]:
+    """What runs below this process."""
+    return set(psutil.Process().children(recursive=True))
+
+
+def processes_left(before: Collection[psutil.Process]) -> list[str]:
+    """What runs below this process that did not run before: a session of tests has servers of its own."""
     return [
         " ".join(child.cmdline())[:100]
-        for child in psutil.Process().children(recursive=True)
+        for child in processes() - set(before)
         if child.status() != psutil.STATUS_ZOMBIE
     ]
 
