@@ -67,11 +67,11 @@ class OwnServers:
 
 
 async def start_own_servers(
-    root: Path, place: Place, objects: ObjectSettings, *, fallback: bool, disk: Path | None
+    root: Path, place: Place, objects: ObjectSettings, *, disk: Path | None
 ) -> OwnServers:
     """Start them, with the product's tables and topics in them."""
     own = Place(open_home(root, place.home.cache), place.ports)
-    kafka = Mortal(await broker_server(own, print, fallback=fallback), own.home)
+    kafka = Mortal(await broker_server(own, print, fallback=False), own.home)
     valkey = Mortal(await valkey_server(own), own.home)
     postgres = Mortal(await postgres_server(own), own.home)
     behind = place.ports.take(0)

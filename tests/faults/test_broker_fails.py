@@ -112,8 +112,6 @@ async def test_connections_to_the_broker_that_are_reset_hurt_nobody(own: OwnStac
 @pytest.fixture
 def crowd(own: OwnStack) -> Crowd:
     """Clients of the stack."""
-    if own.servers.direct.kafka.flavor != "kafka":
-        pytest.skip("needs Apache Kafka: the fallback broker keeps nothing")
     return Crowd(own.product.url, own.token, own.upstream)
 
 

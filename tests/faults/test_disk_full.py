@@ -50,8 +50,6 @@ def disk(own: OwnStack) -> Path:
     """Where Kafka's data lie."""
     if own.servers.disk is None:
         pytest.skip("needs a disk of its own for the broker: root, and mount of a tmpfs")
-    if own.servers.direct.kafka.flavor != "kafka":
-        pytest.skip("needs Apache Kafka: the fallback broker has no disk")
     return own.servers.disk
 
 
