@@ -122,12 +122,15 @@ class Wire:
     async def _call(
         self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]
     ) -> Any:  # the script's
-        until = asyncio.get_running_loop().time() + GIVE_UP_SECONDS
+        until: float | None = None
         while True:
             try:
                 return await self._means.line.call(script, keys, args)
             except RelayDown as error:
-                if asyncio.get_running_loop().time() > until:
+                now = asyncio.get_running_loop().time()
+                # from the first failure on: who slept in a call may have a successor, and must hear of it
+                until = now + GIVE_UP_SECONDS if until is None else until
+                if now > until:
                     raise
                 log.warning("relay_write_failed", extra={"channel": self._channel, "error": str(error)})
                 await asyncio.sleep(RETRY_SECONDS)

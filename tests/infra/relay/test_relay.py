@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from contracts.frames import FrameKind, frame
 from contracts.ids import new_ulid
+from infra.relay import writer as writing
 from infra.relay.job_log import StaleAttempt
 from infra.relay.keys import log_key
 from infra.relay.line import ScriptLine, open_line
@@ -156,6 +157,22 @@ async def test_a_lost_connection_and_forgotten_scripts_cost_one_call(
         await log.flushed()
 
     assert await client.lrange(log_key(job_id), 0, -1) == [b"c1 0", b"c1 1", b"c1 2", b"z1 "]
+
+
+async def test_a_writer_that_slept_through_its_patience_hears_that_another_has_its_job(
+    line: ScriptLine, writer: RelayWriter, client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "GIVE_UP_SECONDS", 0.0)
+    job_id, claims = new_ulid(), claims_of(line)
+    await claims.take(ask(job_id))
+    await claims.release(job_id)
+    await claims.take(ask(job_id))
+
+    async with writer.open(job_id, 1, None) as log:
+        await client.execute_command("SCRIPT", "FLUSH")  # type: ignore[no-untyped-call]  # as redis-py has it
+        log.append(b"c1 late")
+        with pytest.raises(StaleAttempt):
+            await log.flushed()
 
 
 async def test_a_server_that_is_away_is_said_to_be_down() -> None:
