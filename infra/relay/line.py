@@ -76,9 +76,14 @@ class ScriptLine:
             if self._connection is not None:
                 return self._connection
             connection: Connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
-            for script in (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT, RELEASE_SCRIPT):
-                await connection.send_command("SCRIPT LOAD", script.text)
-                await connection.read_response()
+            try:
+                for script in (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT, RELEASE_SCRIPT):
+                    await connection.send_command("SCRIPT LOAD", script.text)
+                    await connection.read_response()
+            except BaseException:  # a server that still loads its data refuses: the pool has few places
+                await connection.disconnect(nowait=True)
+                await self._pool.release(connection)
+                raise
             self._connection = connection
             self._reading = asyncio.get_running_loop().create_task(self._read(connection), name="relay line")
             return connection
