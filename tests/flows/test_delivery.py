@@ -220,3 +220,30 @@ async def test_a_stale_attempt_whose_successor_dies_too_takes_the_job_again() ->
     assert kinds(world) == ["claimed", "first_frame", "claimed", "failed"]
     assert [event.attempt for event in world.bus.events if isinstance(event, Claimed | Failed)] == [1, 3, 3]
     assert b"worker_lost" in world.relay.logs[envelope.job_id][-1]
+
+
+async def test_an_attempt_that_cannot_write_takes_the_job_again_and_ends_it_once() -> None:
+    gate = asyncio.Event()
+    world = World(MemoryProvider([[chunk("a")], gate, [chunk("late")], *GOOD[1:]]))
+    envelope = await accepted(world, STREAM)
+    running = asyncio.create_task(world.runner.on_record(record_of(envelope)))
+    await world.until(lambda: "first_frame" in kinds(world))
+
+    world.relay.refusals = 1
+    gate.set()
+    await running
+
+    assert kinds(world) == ["claimed", "first_frame", "claimed", "failed"]
+    assert world.relay.released == [envelope.job_id]
+    assert b"worker_lost" in world.relay.logs[envelope.job_id][-1]
+
+
+async def test_a_job_whose_end_cannot_be_written_before_its_deadline_ends_in_the_ledger() -> None:
+    world = World(MemoryProvider(whole=WHOLE))
+    late = await accepted(world, BODY, deadline=datetime.now(UTC) - timedelta(seconds=1))
+    world.relay.refusals = 1
+
+    await world.runner.on_record(record_of(late))
+
+    assert kinds(world) == ["claimed", "failed"]
+    assert late.job_id not in world.relay.logs

@@ -87,6 +87,8 @@ class MemoryRelay:
         self.attempts: dict[str, int] = {}
         self.loses_wire = False
         self.is_down = False
+        self.refusals = 0
+        """How many further writes find Redis away."""
         self.followers: dict[str, list[Follower]] = {}
         self.cancelled: set[str] = set()
         self.ended: list[str] = []
@@ -172,6 +174,9 @@ class MemoryRelay:
     def append(self, job_id: str, attempt: int, frame: bytes) -> None:
         if self.attempts[job_id] > attempt:
             raise StaleAttempt(job_id)
+        if self.refusals:
+            self.refusals -= 1
+            raise RelayDown("down")
         log = self.logs.setdefault(job_id, [])
         log.append(frame)
         for follower in self.followers.get(job_id, ()):

@@ -8,8 +8,9 @@
                 └─ not an envelope: Poison, to the dead letters at once
 
 An attempt that finds itself stale stops without a word: its successor speaks. Its record is not done by that,
-for the successor may die: it waits like any other delivery, and is done when the log is closed. An attempt
-that is cancelled (the process drains) hands the job back, and another worker goes on with it.
+for the successor may die: it waits like any other delivery, and is done when the log is closed. So it is with
+one that could not write for long, as Redis was away. An attempt that is cancelled (the process drains) hands
+the job back, and another worker goes on with it.
 """
 
 import asyncio
@@ -45,6 +46,10 @@ LOST = "lost"
 """How an attempt ends that another must follow: an exception, or a partition or process that goes."""
 STALE = "stale"
 """How it ends when another worker has the job."""
+UNWRITTEN = "unwritten"
+"""How it ends when Redis was away for longer than a write is tried."""
+AGAIN = (STALE, UNWRITTEN)
+"""Nobody was told of an end: the job is taken again, as soon as it can be."""
 POSTPONED = "postponed"
 REDELIVERED = "redelivered"
 """Why an attempt follows another, in metrics: an earlier one did not end."""
@@ -69,8 +74,8 @@ class JobRunner(Generic[JobT]):
         is away and BusError when Kafka is.
         """
         envelope = self._reading.read(record)
-        while await self._once(record, envelope) == STALE:
-            log.info("job_taken_over", extra={"job_id": envelope.job_id})
+        while (outcome := await self._once(record, envelope)) in AGAIN:
+            log.info("job_taken_again", extra={"job_id": envelope.job_id, "outcome": outcome})
         self._means.failpoints.hit(Moment.DONE)
 
     async def on_dead(self, record: Record, error: ErrorDetail) -> None:
@@ -87,7 +92,9 @@ class JobRunner(Generic[JobT]):
             return
         if not taken.claim.is_over:
             async with self._open(taken, await self._delivered(taken)) as job_log:
-                await self._fail(self._attempt_of(taken, job_log, 0.0, ()), taken, error)
+                outcome = await self._fail(self._attempt_of(taken, job_log, 0.0, ()), taken, error)
+            if outcome == UNWRITTEN:
+                await taken.ledger.failed(taken.claim.attempt, error, None)
             self._means.claims.end(envelope.job_id)
         taken.span.end(error.code)
 
@@ -149,7 +156,7 @@ class JobRunner(Generic[JobT]):
             async with self._open(taken, delivered) as job_log:
                 outcome = await self._run(taken, brittle(job_log, self._means.failpoints), delivered)
         finally:
-            if outcome in (LOST, POSTPONED):
+            if outcome in (LOST, POSTPONED, UNWRITTEN):
                 await self._means.claims.release(envelope.job_id)
             else:
                 self._means.claims.end(envelope.job_id)
@@ -169,9 +176,9 @@ class JobRunner(Generic[JobT]):
             return await self._fail(attempt, taken, error.detail)
         except TryLater as later:
             return await self._try_later(attempt, taken, later)
-        except StaleAttempt:
-            return STALE
-        except (LogLost, RelayDown) as error:
+        except (StaleAttempt, RelayDown) as gone:
+            return STALE if isinstance(gone, StaleAttempt) else UNWRITTEN
+        except LogLost as error:
             return await self._lose(attempt, taken, error)
         except asyncio.CancelledError:
             taken.ledger.handed_back(attempt.number)
@@ -223,7 +230,9 @@ class JobRunner(Generic[JobT]):
             await attempt.flushed()
         except StaleAttempt:
             return STALE
-        except (LogLost, RelayDown) as lost:
+        except RelayDown as down:
+            return await self._lose(attempt, taken, down) if taken.envelope.is_expired() else UNWRITTEN
+        except LogLost as lost:
             return await self._lose(attempt, taken, lost)
         self._means.failpoints.hit(Moment.CLOSED)
         await taken.ledger.ended(attempt.number, failure)
@@ -231,7 +240,7 @@ class JobRunner(Generic[JobT]):
         return error.code or "failed"
 
     async def _lose(self, attempt: Attempt[JobT], taken: Taken[JobT], lost: Exception) -> str:
-        """The log cannot be written: the waiting edge ends its stream by itself, the ledger learns why."""
+        """The log cannot be ended: the waiting edge ends its stream by itself, the ledger learns why."""
         log.warning("log_lost", extra={"job_id": taken.envelope.job_id, "error": str(lost)})
         detail = ApiError(ErrorCode.STREAM_LOST, "The answer was lost on its way; ask again").detail
         await taken.ledger.failed(attempt.number, detail, attempt.usage)
