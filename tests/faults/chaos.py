@@ -47,16 +47,17 @@ class Verdict:
 async def run(options: Options, folder: Path, cache: Path, say: Say) -> Verdict:
     """Do it. Raises StackError when the stack cannot be brought up, again or at first."""
     began, before = time.monotonic(), evidence.processes()
-    history = History(folder / "history.jsonl")
-    history.tell("options", seed=options.seed, jobs=options.jobs, kills=options.kills, broker=options.broker)
     place = Place(open_home(folder / "stack", cache), Ports(usual=False))
     asks, struck = asks_of(options), Counter[str]()
-    async with open_counting() as upstream:
-        async with open_stack(place, upstream.port, TENANTS, options.broker) as stack:
-            say(f"the stack stands after {time.monotonic() - began:.0f} s and logs to {place.home.logs}")
-            found = await _under_load(Load(options, stack, upstream, history, say), asks, struck)
-        found = replace(found, processes=evidence.processes_left(before))
-    history.close()
+    with History(folder / "history.jsonl") as history:
+        history.tell(
+            "options", seed=options.seed, jobs=options.jobs, kills=options.kills, broker=options.broker
+        )
+        async with open_counting() as upstream:
+            async with open_stack(place, upstream.port, TENANTS, options.broker) as stack:
+                say(f"the stack stands after {time.monotonic() - began:.0f} s and logs to {place.home.logs}")
+                found = await _under_load(Load(options, stack, upstream, history, say), asks, struck)
+            found = replace(found, processes=evidence.processes_left(before))
     return Verdict(options, found, check(found), struck, time.monotonic() - began, folder)
 
 

@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic_core import to_json
 
@@ -95,6 +95,9 @@ class History:
         line = to_json({"at": time.monotonic(), "event": event, **about}).decode()
         self._file.write(line + "\n")
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Write what is not written yet."""
         self._file.close()

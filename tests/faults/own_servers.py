@@ -67,11 +67,11 @@ class OwnServers:
 
 
 async def start_own_servers(
-    root: Path, place: Place, objects: ObjectSettings, *, disk: Path | None
+    root: Path, place: Place, objects: ObjectSettings, *, disk: Path | None, fallback: bool = False
 ) -> OwnServers:
-    """Start them, with the product's tables and topics in them."""
+    """Start them, with the product's tables and topics in them. `fallback`: on the fallback broker."""
     own = Place(open_home(root, place.home.cache), place.ports)
-    kafka = Mortal(await broker_server(own, print, fallback=False), own.home)
+    kafka = Mortal(await broker_server(own, print, fallback=fallback), own.home)
     valkey = Mortal(await valkey_server(own), own.home)
     postgres = Mortal(await postgres_server(own), own.home)
     behind = place.ports.take(0)
