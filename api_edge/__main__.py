@@ -14,8 +14,7 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from api_edge.app import Parts, build_app
-from api_edge.auth.accounts import open_accounts
-from api_edge.auth.bearer import authenticate
+from api_edge.auth.parts import open_identity
 from api_edge.deps import Edge
 from api_edge.idempotency.jobs import open_job_keys
 from api_edge.llm.catalog import open_catalog
@@ -27,13 +26,13 @@ from api_edge.relay.lanes import Lanes
 from api_edge.relay.ledger import LedgerReader
 from api_edge.relay.results import KeptResults
 from api_edge.relay.stops import open_stops
-from contracts.envelope import Caller
 from contracts.ids import new_ulid
 from contracts.topics import COMPLETION
 from infra.bus.lag import open_lag
 from infra.bus.producer import open_producer
 from infra.database import open_database
 from infra.failpoints import planned
+from infra.notices import open_notices
 from infra.objects import open_objects
 from infra.process import run_process, settle_memory
 from infra.relay.load import LoadBoard
@@ -116,13 +115,10 @@ async def open_app(
         _open_lanes(edge_id, LoadBoard(redis), settings, metrics) as lanes,
         open_job_keys(database, settings.edge) as keys,
         open_stops(reader, producer) as stops,
+        open_notices(redis) as notices,
+        open_identity(database, notices, settings) as identity,
     ):
         draining = Draining(reader.nudge)
-        accounts = await open_accounts(database, settings.identity)
-
-        async def caller_of(headers: list[tuple[bytes, bytes]]) -> Caller:
-            return await authenticate(headers, accounts)
-
         checks = [
             Check("serving", needed=True, ask=draining.check, is_instant=True),
             Check("kafka", needed=True, ask=producer.ping),
@@ -142,14 +138,13 @@ async def open_app(
             ledger=LedgerReader(database),
             draining=draining,
             payloads=objects,
-            authenticate=caller_of,
             models=catalog,
             stats=metrics,
             tracing=tracing,
             failpoints=planned(settings.failpoints),
         )
         own_port = settings.edge.metrics_port
-        parts = Parts(catalog, accounts, checks, registry if own_port is None else None)
+        parts = Parts(database, catalog, identity, checks, registry if own_port is None else None)
         app = build_app(edge, parts, metrics, _surfaces(settings.edge))
         if own_port is None:
             yield app, draining

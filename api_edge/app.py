@@ -12,9 +12,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from typing_extensions import override
 
-from api_edge.auth.accounts import Accounts
-from api_edge.auth.bearer import caller_dependency
-from api_edge.auth.routes import auth_router
+from api_edge.auth.parts import IdentityParts
+from api_edge.auth.routes import identity_routers
 from api_edge.deps import Edge
 from api_edge.errors import install_error_handlers, send_error
 from api_edge.idempotency.answers import IdempotentAnswers
@@ -26,9 +25,11 @@ from api_edge.llm.catalog import Catalog
 from api_edge.llm.document import ERRORS, add_chat, tidy
 from api_edge.llm.models import models_router
 from api_edge.middleware.conventions import Conventions
+from api_edge.middleware.identity import Identity, signed_in
 from api_edge.middleware.surfaces import Surface, Surfaces
 from api_edge.ops.router import ops_router
 from contracts.errors import ApiError, ErrorCode
+from infra.database import Database
 from infra.telemetry.metrics import EdgeMetrics
 from infra.telemetry.readiness import Check
 
@@ -48,8 +49,9 @@ EXPOSED_HEADERS = [
 class Parts:
     """What the cold routes are made of."""
 
+    database: Database
     catalog: Catalog
-    accounts: Accounts
+    identity: IdentityParts
     checks: Sequence[Check]
     registry: CollectorRegistry | None
     """Served at /metrics, where it has no port of its own."""
@@ -102,10 +104,10 @@ def build_api(parts: Parts, edge: Edge) -> Api:
         responses=ERRORS,
     )  # fmt: skip
     install_error_handlers(api)
-    api.include_router(auth_router(parts.accounts))
-    caller_of = caller_dependency(parts.accounts)
-    api.include_router(models_router(parts.catalog), dependencies=[Depends(caller_of)])
-    api.include_router(jobs_router(JobDesk(edge), caller_of))
+    for router in identity_routers(parts.identity):
+        api.include_router(router)
+    api.include_router(models_router(parts.catalog), dependencies=[Depends(signed_in)])
+    api.include_router(jobs_router(JobDesk(edge)))
     api.router.routes.append(Route(resume.PATH, resume.ResumedCompletion(edge), methods=["GET"]))
     api.include_router(ops_router(parts.checks, version("jan-server"), parts.registry))
     return api
@@ -113,10 +115,9 @@ def build_api(parts: Parts, edge: Edge) -> Api:
 
 def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int, Surface]) -> ASGIApp:
     """The whole application."""
-    cold = IdempotentAnswers(
-        build_api(parts, edge), parts.accounts.database, edge.settings, edge.authenticate
-    )
+    cold = IdempotentAnswers(build_api(parts, edge), parts.database, edge.settings)
     app: ASGIApp = HotRoutes({("POST", chat.PATH): chat.ChatCompletions(edge)}, cold)
+    app = Identity(app, parts.identity.credentials.authenticate)
     app = Surfaces(app, ports)
     if edge.settings.cors_origins:
         app = CORSMiddleware(

@@ -1,6 +1,6 @@
 """What the edge's routes are given: one value, built in app.py, with everything that a request may need."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -120,10 +120,6 @@ class PayloadStore(Protocol):
         """Store an object. Raises ApiError."""
 
 
-Authenticate = Callable[[list[tuple[bytes, bytes]]], Awaitable[Caller]]
-"""Who asks, from the headers of an ASGI scope. Raises ApiError with a 401."""
-
-
 class ModelCatalog(Protocol):
     """The models that are offered, as last known to this process."""
 
@@ -154,7 +150,6 @@ class Edge:
     ledger: Ledger
     draining: Draining
     payloads: PayloadStore
-    authenticate: Authenticate
     models: ModelCatalog
     stats: JobStats
     tracing: Tracing

@@ -27,6 +27,14 @@ class AuthMethod(StrEnum):
     API_KEY = "api_key"
 
 
+class Role(StrEnum):
+    """What a user may do. `admin` is needed for every admin route, `guest` marks who has not registered."""
+
+    GUEST = "guest"
+    USER = "user"
+    ADMIN = "admin"
+
+
 class Caller(Message):
     """Who asks: the user, whose data it is, and how they proved it."""
 

@@ -38,7 +38,14 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_KEY_IN_PROGRESS = "idempotency_key_in_progress"
     MISSING_CREDENTIALS = "missing_credentials"
     INVALID_TOKEN = "invalid_token"  # noqa: S105  a code, not a token
+    INVALID_API_KEY = "invalid_api_key"
+    AMBIGUOUS_CREDENTIALS = "ambiguous_credentials"
+    LOGIN_FAILED = "login_failed"
     PERMISSION_DENIED = "permission_denied"
+    CONFLICT = "conflict"
+    URI_TOO_LONG = "uri_too_long"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    BUDGET_EXCEEDED = "insufficient_quota"
     NOT_FOUND = "not_found"
     MODEL_NOT_FOUND = "model_not_found"
     RATE_LIMITED = "rate_limit_exceeded"
@@ -74,7 +81,14 @@ CATALOGUE: dict[ErrorCode, tuple[ErrorType, int]] = {
     _C.IDEMPOTENCY_KEY_IN_PROGRESS: (_T.INVALID_REQUEST, 409),
     _C.MISSING_CREDENTIALS: (_T.AUTH, 401),
     _C.INVALID_TOKEN: (_T.AUTH, 401),
+    _C.INVALID_API_KEY: (_T.AUTH, 401),
+    _C.AMBIGUOUS_CREDENTIALS: (_T.AUTH, 401),
+    _C.LOGIN_FAILED: (_T.INVALID_REQUEST, 400),
     _C.PERMISSION_DENIED: (_T.PERMISSION, 403),
+    _C.CONFLICT: (_T.INVALID_REQUEST, 409),
+    _C.URI_TOO_LONG: (_T.INVALID_REQUEST, 414),
+    _C.HEADERS_TOO_LARGE: (_T.INVALID_REQUEST, 431),
+    _C.BUDGET_EXCEEDED: (_T.RATE_LIMIT, 429),
     _C.NOT_FOUND: (_T.NOT_FOUND, 404),
     _C.MODEL_NOT_FOUND: (_T.NOT_FOUND, 404),
     _C.RATE_LIMITED: (_T.RATE_LIMIT, 429),

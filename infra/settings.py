@@ -58,6 +58,10 @@ def _section(prefix: str) -> SettingsConfigDict:
     return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="ignore", str_strip_whitespace=True)
 
 
+SurfaceName = Literal["all", "llm", "responses", "media", "mcp"]
+DEFAULT_SEAL_KEY = "development:jan-development-seal-key"  # refused in production
+
+
 class KafkaSettings(BaseSettings):
     """`JAN_KAFKA_*`: the broker, and how records are sent and fetched."""
 
@@ -202,11 +206,31 @@ class EdgeSettings(BaseSettings):
     at once, and a balancer needs a moment to hear of it."""
     send_timeout: float = 300.0
     """Seconds after which a client that takes nothing of its stream is dropped; it can resume."""
+    surfaces: Annotated[tuple[SurfaceName, ...], NoDecode, BeforeValidator(_words)] = ("all",)
+    """Which of the public APIs this process serves on its gateway port: `all`, or as `llm,mcp`."""
+    head_timeout: float = 10.0
+    """Seconds for a request's line and headers to arrive, from the connection's opening or first byte."""
+    max_head: int = 64 * KIB
+    """Bytes of a request's line and headers together."""
+    max_target: int = 16 * KIB
+    """Bytes of a request's target."""
+    max_headers: int = 128
+    """Header lines of a request."""
+    max_connections: int = 4_096
+    """Connections that one process holds; a further one is refused."""
+    max_connections_per_address: int = 1_024
+    """Of these, connections of one client address. A trusted proxy is not counted."""
+    trusted_proxies: Words = ()
+    """Networks whose `X-Forwarded-For` is believed, as `10.0.0.0/8,127.0.0.1`. By default nobody's."""
     cors_origins: Words = ()
 
 
+DEFAULT_AUTH_SECRET = "jan-development-secret"  # noqa: S105  refused in production
+MAX_KEY_DAYS = 90
+
+
 class IdentitySettings(BaseSettings):
-    """`JAN_AUTH_*`: the embedded issuer."""
+    """`JAN_AUTH_*`: who may ask. The embedded issuer, API keys, logins."""
 
     model_config = _section("JAN_AUTH_")
 
@@ -215,10 +239,103 @@ class IdentitySettings(BaseSettings):
     access_ttl: int = 300
     """Seconds that an access token is good for."""
     refresh_ttl: int = 30 * 86_400
-    secret: SecretStr = SecretStr("jan-development-secret")
-    """Keys the hashes under which refresh tokens are stored; changing it ends every session."""
+    secret: SecretStr = SecretStr(DEFAULT_AUTH_SECRET)
+    """Keys the hashes under which refresh tokens and API keys are stored; changing it ends them all."""
     leeway: int = 30
     """Seconds of clock difference that validation forgives."""
+    signing_key_days: int = 90
+    """Days after which a new signing key takes over; the old one verifies until its last token has ended."""
+    api_keys: int = 5
+    """Active API keys of one user, at most."""
+    api_key_days: int = Field(MAX_KEY_DAYS, ge=1, le=MAX_KEY_DAYS)
+    """Days that an API key is good for, at most and by default."""
+    key_cache: float = 60.0
+    """Seconds for which an edge remembers an API key that it looked up. A revoked one is told at once."""
+    guest_logins: int = 60
+    """Guest logins of one address in a minute; 0 for no limit."""
+    failures: int = 60
+    """Refused credentials of one address in a minute, from which on unknown ones are not looked up; 0 for
+    no limit."""
+    admin_key: SecretStr | None = None
+    """An API key, as `sk_live_` and 48 hex digits, that `provision` gives to the first admin."""
+    admin_emails: Words = ()
+    """Verified addresses whose users are admins as soon as they log in through the OIDC issuer."""
+    redirect_urls: Words = ()
+    """Where a login may lead back to: addresses, of which a query and a fragment are free."""
+
+
+class OidcSettings(BaseSettings):
+    """`JAN_OIDC_*`: an external OpenID Connect issuer, such as Keycloak, beside the embedded one."""
+
+    model_config = _section("JAN_OIDC_")
+
+    issuer: str | None = None
+    """Its `iss`; None for the embedded issuer alone."""
+    discovery_url: str | None = None
+    """Where its discovery document is read, if not below the issuer: inside a cluster another name may lead
+    there."""
+    client_id: str = "jan"
+    client_secret: SecretStr | None = None
+    """None for a public client, which PKCE alone protects."""
+    audience: str = "jan"
+    """What an access token's `aud` must hold."""
+    scopes: Words = ("openid", "profile", "email")
+    algorithms: Words = ("RS256", "ES256")
+    """The signatures that are accepted; no token may choose another."""
+    roles_claim: str = "realm_access.roles"
+    """Where an access token lists roles; `guest`, `user` and `admin` count."""
+    key_pause: float = 30.0
+    """Seconds between two readings of its keys for the sake of unknown ones."""
+    key_ttl: float = 3_600.0
+    """Seconds after which its keys are read again; the known ones go on while it is away."""
+    timeout: float = 5.0
+    """Seconds for one of its answers."""
+
+
+TIERS: dict[str, int] = {"free": 10, "starter": 60, "pro": 600, "enterprise": 6_000}
+TOKEN_TIERS: dict[str, int] = {
+    "free": 20_000,
+    "starter": 120_000,
+    "pro": 1_200_000,
+    "enterprise": 12_000_000,
+}
+COSTS: dict[str, int] = {"completions": 10, "responses": 5, "writes": 2, "reads": 1}
+
+
+class LimitSettings(BaseSettings):
+    """`JAN_LIMITS_*`: how much a tenant may ask for."""
+
+    model_config = _section("JAN_LIMITS_")
+
+    switch: Literal["on", "off", ""] = Field("", validation_alias="JAN_RATE_LIMITS")
+    """`on` or `off`; empty: on in production, off elsewhere."""
+    tiers: Pairs = Field(default_factory=lambda: dict(TIERS))
+    """Completions a minute of each tier, as `free=10,pro=600`. What costs less is allowed more often."""
+    token_tiers: Pairs = Field(default_factory=lambda: dict(TOKEN_TIERS))
+    """Tokens a minute of each tier, those of the prompt and of the answer together."""
+    costs: Pairs = Field(default_factory=lambda: dict(COSTS))
+    """What a request of each class costs, in tenths of a completion."""
+    default_tier: str = "free"
+    without_redis: Literal["open", "closed"] = "open"
+    """While Redis is away: let requests through, or refuse them with 503."""
+    answer_tokens: int = 1_024
+    """Tokens that an answer is taken to have until its usage is known, where the request sets no limit."""
+    prices: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)] = Field(default_factory=dict)
+    """US dollars for a million tokens of prompt and of answer, as `gpt-x=1.5/6,*=0.5/2`: budgets of money."""
+    cache: float = 30.0
+    """Seconds for which an edge remembers a tenant's tier and budgets. A change is told at once."""
+
+
+class SealSettings(BaseSettings):
+    """`JAN_SEAL_*`: the keys under which secrets lie in the database."""
+
+    model_config = _section("JAN_SEAL_")
+
+    keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words), Field(min_length=1)] = (
+        SecretStr(DEFAULT_SEAL_KEY),
+    )
+    """Each `name:secret`, secrets of at least 16 characters. The first seals, all open: to rotate, put a new
+    one in front, run `jan secrets reseal`, and take the old one away."""
 
 
 class WorkerSettings(BaseSettings):
@@ -302,6 +419,9 @@ class Settings(BaseSettings):
     relay: RelaySettings = Field(default_factory=RelaySettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)
     identity: IdentitySettings = Field(default_factory=IdentitySettings)
+    oidc: OidcSettings = Field(default_factory=OidcSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+    seal: SealSettings = Field(default_factory=SealSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
     ledger: LedgerSettings = Field(default_factory=LedgerSettings)
     telemetry: TelemetrySettings = Field(default_factory=TelemetrySettings)

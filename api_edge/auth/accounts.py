@@ -1,4 +1,4 @@
-"""What identity needs to work, opened once; and the logins that it offers."""
+"""Sessions: the logins that the server offers of its own, and what becomes of them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,9 @@ from contracts.wire.auth import GuestLogin
 from infra.database import Database
 from infra.identity.issuer import Issuer, Subject
 from infra.identity.opaque import keyed_hash, new_refresh_token
-from infra.identity.validator import Validator
 from infra.settings import IdentitySettings
-from infra.store.keyring import open_keyring
 from infra.store.refresh_tokens import RefreshToken, add_refresh_token
+from infra.store.revoking import Revocations
 from infra.store.users import User, add_user, new_guest
 
 
@@ -22,7 +21,7 @@ class Accounts:
     database: Database
     settings: IdentitySettings
     issuer: Issuer
-    validator: Validator
+    revocations: Revocations
 
     async def guest_login(self) -> GuestLogin:
         """Make a guest, with a session. Nothing is stored unless both tokens could be made."""
@@ -52,11 +51,5 @@ class Accounts:
         )
 
 
-async def open_accounts(database: Database, settings: IdentitySettings) -> Accounts:
-    """Identity on this database. Raises ApiError when the signing keys cannot be read."""
-    keys = await open_keyring(database, settings)
-    return Accounts(database, settings, Issuer(settings, keys), Validator(settings, keys))
-
-
 def _subject(user: User, session_id: str) -> Subject:
-    return Subject(user.user_id, user.tenant, user.username, tuple(user.roles), session_id)
+    return Subject(user.user_id, user.tenant, user.username, tuple(user.roles), session_id, user.version)

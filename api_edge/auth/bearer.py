@@ -1,46 +1,69 @@
 """Who a request speaks for, told by its credentials and by nothing else: no identity header is ever read."""
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Protocol
 
-from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-
-from api_edge.auth.accounts import Accounts
-from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
+from infra.identity.known import Known
 
 Headers = Iterable[tuple[bytes, bytes]]
 """As in an ASGI scope: names in lower case."""
-CallerDependency = Callable[..., Awaitable[Caller]]
-
-DOCUMENTED = HTTPBearer(auto_error=False, scheme_name="bearer", description="An access token")
-"""For OpenAPI only, where it puts the lock on a route; `authenticate` decides."""
+KEY_PREFIX = b"sk_"
+"""By which a bearer's API key is told from an access token."""
 
 
-async def authenticate(headers: Headers, accounts: Accounts) -> Caller:
-    """The caller of a request. Raises ApiError: missing_credentials or invalid_token."""
-    return await accounts.validator.validate(_bearer_token(headers))
+class Verifier(Protocol):
+    """Verifies one kind of credential."""
+
+    async def validate(self, credential: bytes) -> Known:
+        """Whom it speaks for. Raises ApiError with a 401."""
 
 
-def caller_dependency(accounts: Accounts) -> CallerDependency:
-    """The same for a FastAPI route: `Annotated[Caller, Depends(caller_dependency(accounts))]`."""
+class Credentials:
+    """The caller of a request, by an access token or by an API key, each in the header of its choice."""
 
-    async def caller(
-        request: Request, _documented: Annotated[HTTPAuthorizationCredentials | None, Depends(DOCUMENTED)]
-    ) -> Caller:
-        return await authenticate(request.headers.raw, accounts)
+    def __init__(self, tokens: Verifier, keys: Verifier) -> None:
+        self._tokens = tokens
+        self._keys = keys
 
-    return caller
+    async def authenticate(self, headers: Headers) -> Known:
+        """Whom a request speaks for. Raises ApiError with a 401: missing_credentials, invalid_token,
+        invalid_api_key, or ambiguous_credentials where two credentials name different users."""
+        bearer, key = _given(headers)
+        if bearer is None and key is None:
+            message = (
+                "Send an access token or an API key as Authorization: Bearer <it>, or a key as X-API-Key"
+            )
+            raise ApiError(ErrorCode.MISSING_CREDENTIALS, message)
+        if bearer is None or bearer == key:
+            return await self._keys.validate(key or b"")
+        known = await (self._keys if bearer.startswith(KEY_PREFIX) else self._tokens).validate(bearer)
+        if key is not None and (await self._keys.validate(key)).caller.user_id != known.caller.user_id:
+            raise _ambiguous("The Authorization header and X-API-Key speak for different users; send one")
+        return known
 
 
-def _bearer_token(headers: Headers) -> bytes:
-    given = [value for name, value in headers if name == b"authorization"]
-    if not given:
-        raise ApiError(ErrorCode.MISSING_CREDENTIALS, "Send an access token as Authorization: Bearer <token>")
-    if len(given) > 1:
-        raise ApiError(ErrorCode.INVALID_TOKEN, "Send one Authorization header, not several")
-    scheme, _, token = given[0].strip().partition(b" ")
-    if scheme.lower() != b"bearer" or not token:
+def _given(headers: Headers) -> tuple[bytes | None, bytes | None]:
+    """The bearer credential and the API key, as far as they are given."""
+    bearers, keys = [], []
+    for name, value in headers:
+        if name == b"authorization":
+            bearers.append(value)
+        elif name == b"x-api-key":
+            keys.append(value)
+    if len(bearers) > 1:
+        raise _ambiguous("Send one Authorization header, not several")
+    if len(keys) > 1:
+        raise _ambiguous("Send one X-API-Key header, not several")
+    return _bearer(bearers[0]) if bearers else None, keys[0].strip() if keys else None
+
+
+def _bearer(value: bytes) -> bytes:
+    scheme, _, credential = value.strip().partition(b" ")
+    if scheme.lower() != b"bearer" or not credential:
         raise ApiError(ErrorCode.MISSING_CREDENTIALS, "The Authorization header must be Bearer <token>")
-    return token.strip()
+    return credential.strip()
+
+
+def _ambiguous(message: str) -> ApiError:
+    return ApiError(ErrorCode.AMBIGUOUS_CREDENTIALS, message)

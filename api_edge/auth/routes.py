@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api_edge.auth.accounts import Accounts
+from api_edge.auth.parts import IdentityParts
 from contracts.wire.auth import GuestLogin, JsonWebKeySet, OpenIdConfiguration
 from contracts.wire.errors import ErrorAnswer
 from infra.identity.issuer import DISCOVERY_PATH, JWKS_PATH
@@ -14,6 +15,11 @@ PUBLIC_CACHE = "public, max-age=60"
 UNAVAILABLE: dict[int | str, dict[str, Any]] = {  # FastAPI's own type
     503: {"model": ErrorAnswer, "description": "The database does not answer"}
 }
+
+
+def identity_routers(identity: IdentityParts) -> list[APIRouter]:
+    """All routes of identity."""
+    return [auth_router(identity.accounts)]
 
 
 def auth_router(accounts: Accounts) -> APIRouter:

@@ -1,8 +1,8 @@
 """Keys of requests that are answered at once: the answer is stored before it is sent, and given again.
 
 Only what was done is stored. An error releases the key: nothing was done, or what was done is not known to be
-whole, and asking again asks anew. Identity's routes are left out: they have no caller, and their answers hold
-tokens, which are never stored.
+whole, and asking again asks anew. Identity's routes are left out: their answers hold secrets, which are never
+stored.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_edge.deps import Authenticate
 from api_edge.idempotency.key import HEADER, answer_gone, key_of, keyed
 from api_edge.idempotency.rows import WAIT_SECONDS, Rows, again
 from api_edge.middleware.body import header, read_body
@@ -29,7 +28,7 @@ DEAD_SECONDS = 70.0
 MOST_KEPT = 1024 * 1024
 """Bytes of an answer; a larger one is passed on, and the key is answered without it."""
 KEPT_HEADERS = frozenset({b"content-type", b"location", b"cache-control", b"etag"})
-WITHOUT_CALLER = "/auth/"
+WITH_SECRETS = "/auth/"
 
 log = logging.getLogger(__name__)
 
@@ -74,23 +73,20 @@ class IdempotentAnswers:
         app: ASGIApp,
         database: Database,
         settings: EdgeSettings,
-        authenticate: Authenticate,
         *,
         wait: float = WAIT_SECONDS,
     ) -> None:
         self._app = app
         self._rows = Rows(database, settings.idempotency_ttl, wait)
         self._settings = settings
-        self._authenticate = authenticate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        caller = await self._caller(scope) if _may_have_key(scope) else None
+        caller: Caller | None = scope["state"].get("caller") if _may_have_key(scope) else None
         key = key_of(scope) if caller is not None else None
         if caller is None or key is None:
             await self._app(scope, receive, send)
             return
-        scope["state"]["caller"] = caller
         body = await read_body(
             scope, receive, limit=self._settings.max_body, seconds=self._settings.body_timeout
         )
@@ -100,13 +96,6 @@ class IdempotentAnswers:
             await _replay(row, send)
             return
         await self._run(row, scope, _once_more(body, receive), send)
-
-    async def _caller(self, scope: Scope) -> Caller | None:
-        """Who asks; None leaves the refusal to the route."""
-        try:
-            return await self._authenticate(scope["headers"])
-        except ApiError:
-            return None
 
     async def _run(self, row: IdempotencyRow, scope: Scope, receive: Receive, send: Send) -> None:
         recording = Recording(send)
@@ -143,7 +132,7 @@ def _may_have_key(scope: Scope) -> bool:
         scope["type"] == "http"
         and scope["method"] == "POST"
         and header(scope, HEADER) is not None
-        and not scope["path"].startswith(WITHOUT_CALLER)
+        and not scope["path"].startswith(WITH_SECRETS)
     )
 
 

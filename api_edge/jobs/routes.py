@@ -2,20 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Path, Request
 
-from api_edge.auth.bearer import CallerDependency
 from api_edge.jobs.desk import JobDesk
-from contracts.envelope import Caller
+from api_edge.middleware.identity import SignedIn
 from contracts.wire.jobs import Enveloped, JobView, Meta
 
 JobId = Annotated[str, Path(description="The job's ULID, or the id of what it makes, as `chatcmpl-...`")]
 
 
-def jobs_router(desk: JobDesk, caller_of: CallerDependency) -> APIRouter:
+def jobs_router(desk: JobDesk) -> APIRouter:
     """The routes of jobs."""
     router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-    SignedIn = Annotated[Caller, Depends(caller_of)]  # noqa: N806  a type
 
     @router.get("/{job_id}", summary="Where a job stands")
     async def read_job(job_id: JobId, caller: SignedIn, request: Request) -> Enveloped[JobView]:

@@ -9,6 +9,7 @@ from api_edge.deps import Asked, Edge
 from api_edge.errors import invalid_request
 from api_edge.idempotency.key import key_of, keyed
 from api_edge.middleware.body import header, read_json
+from api_edge.middleware.identity import caller_of
 from api_edge.relay.answer import send_stream, send_whole
 from api_edge.relay.disconnect import OnDisconnect, on_disconnect
 from api_edge.relay.running import Running
@@ -31,8 +32,7 @@ class ChatCompletions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Raises ApiError before the first byte."""
         edge = self._edge
-        caller = await edge.authenticate(scope["headers"])
-        scope["state"]["caller"] = caller
+        caller = caller_of(scope)
         key, leaving = key_of(scope), on_disconnect(scope)
         body, raw = await read_json(
             scope,

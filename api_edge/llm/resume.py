@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from starlette.types import Receive, Scope, Send
 
 from api_edge.deps import Edge
+from api_edge.middleware.identity import caller_of
 from api_edge.relay.answer import send_stream, send_whole
 from api_edge.relay.disconnect import OnDisconnect, on_disconnect
 from api_edge.relay.ownership import named_job, no_such_job, owned
@@ -30,8 +31,7 @@ class ResumedCompletion:
         """Serve one request. Raises ApiError before the first byte."""
         edge = self._edge
         scope["route_path"] = PATH
-        caller = await edge.authenticate(scope["headers"])
-        scope["state"]["caller"] = caller
+        caller = caller_of(scope)
         leaving = on_disconnect(scope)
         is_stream, first_seq = asked_of(scope["query_string"])
         completion_id = scope["path_params"]["completion_id"]

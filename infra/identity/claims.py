@@ -37,6 +37,8 @@ class AccessClaims(Message):
     exp: int
     tenant: Name
     username: Name
+    ver: Annotated[int, Field(ge=1)] = 1
+    """The version of the user, by which all tokens are denied that were made before the user changed."""
     roles: Annotated[list[Name], Field(max_length=MAX_ROLES)]
 
 

@@ -25,6 +25,8 @@ class Subject:
     username: str
     roles: tuple[str, ...]
     session_id: str
+    version: int = 1
+    """Of the user: a change that must be felt at once makes it another one."""
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,6 @@ class Issuer:
             exp=now + self._settings.access_ttl,
             tenant=subject.tenant,
             username=subject.username,
+            ver=subject.version,
             roles=list(subject.roles),
         )

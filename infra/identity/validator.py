@@ -21,7 +21,7 @@ from contracts.envelope import AuthMethod, Caller
 from infra.identity.claims import TOKEN_TYPE, AccessClaims, checked, invalid
 from infra.identity.keyring import KeyRing
 from infra.identity.keys import Algorithm, SigningKey
-from infra.identity.known import Known, KnownTokens
+from infra.identity.known import Denials, Known, KnownTokens, session_name, token_name, user_name
 from infra.settings import KIB, IdentitySettings
 
 MAX_TOKEN = 8 * KIB
@@ -47,39 +47,39 @@ class Validator:
     """Verifies tokens of the embedded issuer, each once."""
 
     def __init__(
-        self, settings: IdentitySettings, keys: KeyRing, *, clock: Callable[[], float] = time.time
+        self,
+        settings: IdentitySettings,
+        keys: KeyRing,
+        denials: Denials,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._keys = keys
+        self._denials = denials
         self._clock = clock
-        self._known = KnownTokens()
+        self._known = KnownTokens(denials)
 
-    async def validate(self, token: bytes) -> Caller:
+    async def validate(self, token: bytes) -> Known:
         """Who the token speaks for. Raises ApiError with the code invalid_token."""
         if len(token) > MAX_TOKEN:
             raise invalid("The access token is refused: it is too large")
         digest = hashlib.sha256(token).digest()
-        caller = self._known.caller_of(digest, self._clock())
-        return caller if caller is not None else await self._verified(token, digest)
+        known = self._known.find(digest, self._clock())
+        return known if known is not None else await self._verified(token, digest)
 
-    def deny(self, name: str) -> None:
-        """Refuse a token by its `jti`, or a session's tokens by its `sid`, until they have expired."""
-        now = self._clock()
-        self._known.deny(name, now + self._settings.access_ttl + self._settings.leeway, now)
-
-    async def _verified(self, token: bytes, digest: bytes) -> Caller:
+    async def _verified(self, token: bytes, digest: bytes) -> Known:
         header = _header_of(token)
         key = await self._keys.find(header.kid)
         if key is None:
             raise invalid("The access token is signed with a key that is not known here")
         now = self._clock()
         claims = checked(_signed_claims(token, header, key), header.model_dump(), self._settings, now)
-        names = frozenset((claims.jti, claims.sid))
-        if self._known.is_denied(names, now):
+        known = _known(claims, claims.exp + self._settings.leeway)
+        if self._denials.is_denied(known.names, now):
             raise invalid("The access token has been revoked")
-        caller = _caller(claims)
-        self._known.remember(digest, Known(caller, claims.exp + self._settings.leeway, names))
-        return caller
+        self._known.remember(digest, known)
+        return known
 
 
 class _PlainJson(json.JSONDecoder):
@@ -112,10 +112,12 @@ def _signed_claims(token: bytes, header: TokenHeader, key: SigningKey) -> dict[s
         raise invalid("The access token cannot be decoded") from error
 
 
-def _caller(claims: AccessClaims) -> Caller:
-    return Caller(
+def _known(claims: AccessClaims, expires_at: float) -> Known:
+    caller = Caller(
         user_id=claims.sub, tenant=claims.tenant, roles=tuple(claims.roles), auth_method=AuthMethod.JWT
     )
+    names = (token_name(claims.jti), session_name(claims.sid), user_name(claims.sub, claims.ver))
+    return Known(caller, expires_at, frozenset(names), claims.sid)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from sqlalchemy import MetaData
 
+from infra.store.api_keys import ApiKeyRow
+from infra.store.budgets import BudgetRow
+from infra.store.denials import DenialRow
 from infra.store.idempotency import IdempotencyRow
 from infra.store.jobs import JobRow, LedgerPosition
 from infra.store.models import ModelRow
@@ -13,7 +16,7 @@ from infra.store.table import Table
 from infra.store.users import User
 
 TABLES: tuple[type[Table], ...] = (
-    *(User, SigningKeyRow, RefreshToken, ModelRow),
+    *(User, SigningKeyRow, RefreshToken, ApiKeyRow, DenialRow, BudgetRow, ModelRow),
     *(JobRow, LedgerPosition, IdempotencyRow, ResultRow, RedriveRow),
 )
 

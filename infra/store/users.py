@@ -1,22 +1,31 @@
 """Users: guests, and those who registered. A guest who registers keeps the row, and all that hangs on it."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, DateTime, Text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Column, DateTime, Index, Text, UniqueConstraint, false, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from contracts.envelope import Role
 from contracts.ids import JOB_ID_LENGTH, new_ulid
 from infra.store.table import Table
-
-ROLE_GUEST = "guest"
 
 
 class User(Table, table=True):
     """Somebody who can act."""
 
     __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("issuer", "subject"),
+        Index(
+            "uq_users_verified_email",
+            text("lower(email)"),
+            unique=True,
+            postgresql_where=text("email_verified"),
+        ),
+    )
 
     user_id: str = Field(primary_key=True, max_length=JOB_ID_LENGTH)
     tenant: str = Field(max_length=128, index=True)
@@ -25,6 +34,24 @@ class User(Table, table=True):
     is_guest: bool
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    email: str | None = Field(default=None, max_length=320)
+    email_verified: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """Only an external issuer verifies one; a verified address belongs to one user."""
+    name: str | None = Field(default=None, max_length=256)
+    issuer: str | None = Field(default=None, max_length=512)
+    """The external issuer that knows this user, as `subject`; None where only this server does."""
+    subject: str | None = Field(default=None, max_length=256)
+    tier: str | None = Field(default=None, max_length=32)
+    """None for the default tier of the configuration."""
+    settings: dict[str, Any] = Field(  # any JSON
+        default_factory=dict, sa_column=Column(JSONB, nullable=False, server_default=text("'{}'::jsonb"))
+    )
+    version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
+    """Raised, with a denial of the last one, by a change that older tokens must not outlive."""
+    updated_at: datetime | None = Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
+    )
+    deactivated_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 def new_guest(now: datetime) -> User:
@@ -35,7 +62,7 @@ def new_guest(now: datetime) -> User:
         tenant=user_id,
         username=f"guest-{user_id.lower()}",
         is_guest=True,
-        roles=[ROLE_GUEST],
+        roles=[Role.GUEST.value],
         created_at=now,
     )
 

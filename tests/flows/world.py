@@ -19,6 +19,7 @@ from api_edge.llm.chat import PATH, ChatCompletions
 from api_edge.llm.resume import PATH as RESUME_PATH
 from api_edge.llm.resume import ResumedCompletion
 from api_edge.middleware.conventions import Conventions
+from api_edge.middleware.identity import Identity
 from api_edge.relay.draining import Draining
 from api_edge.relay.lanes import Lanes
 from api_edge.relay.stops import Stops
@@ -31,6 +32,7 @@ from contracts.topics import COMPLETION, EVENTS, Topic
 from contracts.wire.models import Model
 from infra.bus.errors import BusError
 from infra.bus.record import Record
+from infra.identity.known import Known
 from infra.relay.claims import Claim, ClaimAsk
 from infra.relay.follower import Follower
 from infra.relay.job_log import StaleAttempt
@@ -371,7 +373,6 @@ class World:
             ledger=self.ledger,
             draining=self.draining,
             payloads=self.objects,
-            authenticate=_authenticate,
             models=EveryModel(),
             stats=EdgeMetrics(CollectorRegistry()),
             tracing=PassingTracing(),
@@ -400,7 +401,7 @@ class World:
         )
         self.relay.stop = self.runner.running.stop
         cold = Router([Route(RESUME_PATH, ResumedCompletion(self.edge), methods=["GET"])])
-        hot = HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, cold)
+        hot = Identity(HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, cold), _authenticate)
         self.app: ASGIApp = Conventions(hot, EdgeMetrics(CollectorRegistry()), lambda _: PATH)
 
     async def post(
@@ -468,7 +469,7 @@ class World:
                 await asyncio.sleep(0)
 
 
-async def _authenticate(headers: list[tuple[bytes, bytes]]) -> Caller:
+async def _authenticate(headers: list[tuple[bytes, bytes]]) -> Known:
     if (b"authorization", b"Bearer t") not in headers:
         raise ApiError(ErrorCode.INVALID_TOKEN, "no")
-    return CALLER
+    return Known(CALLER, float("inf"), frozenset())

@@ -2,24 +2,29 @@
 
 import pytest
 
-from api_edge.auth.accounts import Accounts
-from api_edge.auth.bearer import authenticate
+from api_edge.auth.bearer import Headers
+from api_edge.auth.parts import IdentityParts
+from contracts.envelope import Caller
 from contracts.errors import ApiError
 
 pytestmark = pytest.mark.stack
 
 
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_token_of_a_guest_speaks_for_that_guest(accounts: Accounts, scheme: str) -> None:
-    guest = await accounts.guest_login()
+async def caller_of(headers: Headers, identity: IdentityParts) -> Caller:
+    return (await identity.credentials.authenticate(headers)).caller
 
-    caller = await authenticate([(b"authorization", f"{scheme} {guest.access_token}".encode())], accounts)
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_token_of_a_guest_speaks_for_that_guest(identity: IdentityParts, scheme: str) -> None:
+    guest = await identity.accounts.guest_login()
+
+    caller = await caller_of([(b"authorization", f"{scheme} {guest.access_token}".encode())], identity)
 
     assert (caller.user_id, caller.tenant, caller.roles) == (guest.user_id, guest.user_id, ("guest",))
 
 
-async def test_identity_headers_from_outside_change_nothing(accounts: Accounts) -> None:
-    guest = await accounts.guest_login()
+async def test_identity_headers_from_outside_change_nothing(identity: IdentityParts) -> None:
+    guest = await identity.accounts.guest_login()
     headers = [
         (b"x-user-id", b"admin"),
         (b"x-principal-id", b"admin"),
@@ -28,7 +33,7 @@ async def test_identity_headers_from_outside_change_nothing(accounts: Accounts) 
         (b"authorization", f"Bearer {guest.access_token}".encode()),
     ]
 
-    caller = await authenticate(headers, accounts)
+    caller = await caller_of(headers, identity)
 
     assert caller.user_id == guest.user_id
 
@@ -46,26 +51,26 @@ async def test_identity_headers_from_outside_change_nothing(accounts: Accounts) 
     ids=["none", "an identity header", "empty", "scheme alone", "scheme and space", "basic"],
 )
 async def test_request_without_a_bearer_token_misses_credentials(
-    accounts: Accounts, headers: list[tuple[bytes, bytes]]
+    identity: IdentityParts, headers: list[tuple[bytes, bytes]]
 ) -> None:
     with pytest.raises(ApiError) as refusal:
-        await authenticate(headers, accounts)
+        await caller_of(headers, identity)
 
     assert (refusal.value.detail.code, refusal.value.detail.status) == ("missing_credentials", 401)
 
 
-async def test_two_authorization_headers_are_refused_though_one_is_good(accounts: Accounts) -> None:
-    guest = await accounts.guest_login()
+async def test_two_authorization_headers_are_refused_though_one_is_good(identity: IdentityParts) -> None:
+    guest = await identity.accounts.guest_login()
     good = (b"authorization", f"Bearer {guest.access_token}".encode())
 
     with pytest.raises(ApiError) as refusal:
-        await authenticate([good, good], accounts)
+        await caller_of([good, good], identity)
 
-    assert refusal.value.detail.code == "invalid_token"
+    assert refusal.value.detail.code == "ambiguous_credentials"
 
 
-async def test_refresh_token_is_no_access_token(accounts: Accounts) -> None:
-    guest = await accounts.guest_login()
+async def test_refresh_token_is_no_access_token(identity: IdentityParts) -> None:
+    guest = await identity.accounts.guest_login()
 
     with pytest.raises(ApiError, match="not a signed JSON Web Token"):
-        await authenticate([(b"authorization", f"Bearer {guest.refresh_token}".encode())], accounts)
+        await caller_of([(b"authorization", f"Bearer {guest.refresh_token}".encode())], identity)

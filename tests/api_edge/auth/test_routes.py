@@ -3,56 +3,19 @@
 import asyncio
 import json
 import re
-import socket
-from collections.abc import AsyncIterator
-from typing import Annotated
 
 import aiohttp
 import pytest
-import uvicorn
-from fastapi import Depends, FastAPI, Request
-from fastapi.responses import JSONResponse
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from sqlalchemy import text
 
 from api_edge.auth.accounts import Accounts
-from api_edge.auth.bearer import caller_dependency
-from api_edge.auth.routes import auth_router
-from contracts.envelope import Caller
-from contracts.errors import ApiError
 from contracts.ids import is_ulid
 from infra.identity.opaque import keyed_hash
 from infra.store.refresh_tokens import refresh_token_of
 
 pytestmark = pytest.mark.stack
-
-
-def small_app(accounts: Accounts) -> FastAPI:
-    app = FastAPI()
-    app.include_router(auth_router(accounts))
-
-    @app.get("/who")
-    async def who(caller: Annotated[Caller, Depends(caller_dependency(accounts))]) -> Caller:
-        return caller
-
-    @app.exception_handler(ApiError)
-    async def answer(_request: Request, error: ApiError) -> JSONResponse:
-        return JSONResponse(error.detail.public(None), error.detail.status)
-
-    return app
-
-
-@pytest.fixture
-async def client(accounts: Accounts) -> AsyncIterator[aiohttp.ClientSession]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(small_app(accounts), log_level="warning", lifespan="off"))
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(server.serve(sockets=[listening]))
-            base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            async with aiohttp.ClientSession(base) as session:
-                yield session
-            server.should_exit = True
 
 
 async def test_guest_login_answers_201_with_an_identity_and_tokens(client: aiohttp.ClientSession) -> None:
@@ -88,14 +51,14 @@ async def test_token_of_a_login_opens_a_route(client: aiohttp.ClientSession) -> 
     async with client.post("/auth/guest-login") as answer:
         guest = await answer.json()
 
-    async with client.get("/who", headers={"Authorization": f"Bearer {guest['access_token']}"}) as answer:
+    async with client.get("/v1/who", headers={"Authorization": f"Bearer {guest['access_token']}"}) as answer:
         caller = await answer.json()
 
     assert (answer.status, caller["user_id"], caller["roles"]) == (200, guest["user_id"], ["guest"])
 
 
 async def test_route_without_a_token_answers_401(client: aiohttp.ClientSession) -> None:
-    async with client.get("/who") as answer:
+    async with client.get("/v1/who") as answer:
         body = await answer.json()
 
     assert (answer.status, body["error"]["code"]) == (401, "missing_credentials")

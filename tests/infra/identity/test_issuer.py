@@ -48,6 +48,7 @@ async def test_token_verifies_with_the_published_keys_alone(issuer: Issuer) -> N
         "tenant": "01TENANT",
         "username": "guest-1",
         "roles": ["guest"],
+        "ver": 1,
     }
     assert token.expires_in == 300
 

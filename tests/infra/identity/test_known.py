@@ -1,40 +1,67 @@
-"""The memory of verified tokens."""
+"""The memory of verified credentials, and of what is denied."""
+
+import pytest
 
 from contracts.envelope import Caller
-from infra.identity.known import Known, KnownTokens
+from infra.identity.known import Denials, Known, KnownTokens
 
 CALLER = Caller(user_id="u", tenant="t")
+
+
+@pytest.fixture
+def denials() -> Denials:
+    return Denials()
 
 
 def known(*names: str, expires_at: float = 100.0) -> Known:
     return Known(CALLER, expires_at, frozenset(names))
 
 
-def test_memory_is_bounded_and_the_oldest_gives_way() -> None:
-    tokens = KnownTokens(limit=2)
+def test_memory_is_bounded_and_the_oldest_gives_way(denials: Denials) -> None:
+    tokens = KnownTokens(denials, limit=2)
+    third = known()
 
-    for digest in (b"1", b"2", b"3"):
-        tokens.remember(digest, known())
+    for digest, one in ((b"1", known()), (b"2", known()), (b"3", third)):
+        tokens.remember(digest, one)
 
     assert len(tokens) == 2
-    assert tokens.caller_of(b"1", 0) is None
-    assert tokens.caller_of(b"3", 0) is CALLER
+    assert tokens.find(b"1", 0) is None
+    assert tokens.find(b"3", 0) is third
 
 
-def test_expired_token_is_forgotten_when_it_comes() -> None:
-    tokens = KnownTokens()
-    tokens.remember(b"1", known(expires_at=100))
+def test_expired_token_is_forgotten_when_it_comes(denials: Denials) -> None:
+    tokens, one = KnownTokens(denials), known(expires_at=100)
+    tokens.remember(b"1", one)
 
-    assert tokens.caller_of(b"1", 99.9) is CALLER
-    assert tokens.caller_of(b"1", 100) is None
+    assert tokens.find(b"1", 99.9) is one
+    assert tokens.find(b"1", 100) is None
     assert len(tokens) == 0
 
 
-def test_denial_ends_when_the_last_token_of_its_name_has_expired() -> None:
-    tokens = KnownTokens()
+def test_known_token_is_forgotten_once_one_of_its_names_is_denied(denials: Denials) -> None:
+    tokens, other = KnownTokens(denials), known("other")
+    tokens.remember(b"1", known("session", "token"))
+    tokens.remember(b"2", other)
 
-    tokens.deny("session", until=100, now=0)
+    denials.deny("session", until=50, now=0)
 
-    assert tokens.is_denied({"session", "token"}, 99)
-    assert not tokens.is_denied({"session", "token"}, 100)
-    assert not tokens.is_denied({"other"}, 0)
+    assert tokens.find(b"1", 0) is None
+    assert tokens.find(b"2", 0) is other
+
+
+def test_denial_ends_when_the_last_token_of_its_name_has_expired(denials: Denials) -> None:
+    denials.deny("session", until=100, now=0)
+
+    assert denials.is_denied({"session", "token"}, 99)
+    assert not denials.is_denied({"session", "token"}, 100)
+    assert not denials.is_denied({"other"}, 0)
+
+
+def test_denial_told_twice_holds_for_the_longer_time_and_old_ones_are_forgotten(denials: Denials) -> None:
+    denials.deny("session", until=100, now=0)
+    denials.deny("session", until=50, now=0)
+    assert denials.is_denied({"session"}, 99)
+
+    denials.deny("other", until=300, now=200)
+
+    assert len(denials) == 1

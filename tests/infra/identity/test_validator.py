@@ -9,6 +9,7 @@ from contracts.errors import ApiError
 from infra.identity.issuer import Issuer, Subject
 from infra.identity.keyring import KeyRing
 from infra.identity.keys import SigningKey
+from infra.identity.known import Denials
 from infra.identity.validator import Validator
 from tests.infra.identity.forge import ATTACKS, EC_KEY, GOOD, KEY, NOW, SETTINGS, signed
 
@@ -39,8 +40,13 @@ def keys(clock: Clock) -> KeyRing:
 
 
 @pytest.fixture
-def validator(keys: KeyRing, clock: Clock) -> Validator:
-    return Validator(SETTINGS, keys, clock=clock)
+def denials() -> Denials:
+    return Denials()
+
+
+@pytest.fixture
+def validator(keys: KeyRing, denials: Denials, clock: Clock) -> Validator:
+    return Validator(SETTINGS, keys, denials, clock=clock)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
@@ -64,9 +70,9 @@ async def test_attack_is_refused_as_an_invalid_token(validator: Validator, attac
     ids=["as issued", "one of several audiences", "a claim more", "clock ahead", "clock behind"],
 )
 async def test_good_token_gives_its_caller(validator: Validator, token: bytes) -> None:
-    caller = await validator.validate(token)
+    known = await validator.validate(token)
 
-    assert caller == Caller(
+    assert known.caller == Caller(
         user_id="01USER", tenant="01TENANT", roles=("guest",), auth_method=AuthMethod.JWT, key_id=None
     )
 
@@ -79,7 +85,7 @@ async def test_issued_token_is_accepted_whatever_its_algorithm(key: SigningKey, 
     ring = KeyRing(load, clock=clock)
     token = await Issuer(SETTINGS, ring, clock=clock).issue(SUBJECT)
 
-    caller = await Validator(SETTINGS, ring, clock=clock).validate(token.value.encode())
+    caller = (await Validator(SETTINGS, ring, Denials(), clock=clock).validate(token.value.encode())).caller
 
     assert (caller.user_id, caller.tenant, caller.roles) == ("01USER", "01TENANT", ("guest",))
 
@@ -113,8 +119,7 @@ async def test_known_token_is_refused_once_it_has_expired(validator: Validator, 
         await validator.validate(GOOD)
 
 
-async def test_known_token_is_not_verified_again(keys: KeyRing, clock: Clock) -> None:
-    validator = Validator(SETTINGS, keys, clock=clock)
+async def test_known_token_is_not_verified_again(validator: Validator) -> None:
     first = await validator.validate(GOOD)
 
     second = await validator.validate(GOOD)
@@ -122,20 +127,24 @@ async def test_known_token_is_not_verified_again(keys: KeyRing, clock: Clock) ->
     assert second is first
 
 
-@pytest.mark.parametrize("name", ["01TOKEN", "01SESSION"])
-async def test_denied_token_is_refused_though_it_was_known(validator: Validator, name: str) -> None:
-    await validator.validate(GOOD)
+@pytest.mark.parametrize("name", ["jti:01TOKEN", "sid:01SESSION", "user:01USER@1"])
+@pytest.mark.parametrize("was_known", [True, False])
+async def test_denied_token_is_refused_whether_it_was_known_or_not(
+    validator: Validator, denials: Denials, name: str, *, was_known: bool
+) -> None:
+    if was_known:
+        await validator.validate(GOOD)
 
-    validator.deny(name)
+    denials.deny(name, NOW + 100, NOW)
 
     with pytest.raises(ApiError, match="has been revoked"):
         await validator.validate(GOOD)
 
 
-async def test_denial_of_one_session_leaves_the_others(validator: Validator) -> None:
+async def test_denial_of_one_session_leaves_the_others(validator: Validator, denials: Denials) -> None:
     other = signed(sid="01OTHER", jti="01OTHERTOKEN")
     await validator.validate(other)
 
-    validator.deny("01SESSION")
+    denials.deny("sid:01SESSION", NOW + 100, NOW)
 
-    assert (await validator.validate(other)).user_id == "01USER"
+    assert (await validator.validate(other)).caller.user_id == "01USER"

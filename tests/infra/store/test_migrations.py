@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from infra import migrations
 from infra.database import open_database
@@ -28,6 +28,12 @@ pytestmark = pytest.mark.stack
 async def empty(database: DatabaseSettings) -> AsyncIterator[DatabaseSettings]:
     async with scratch_database(database) as settings:
         yield settings
+
+
+FIRST_GUEST = """
+INSERT INTO users (user_id, tenant, username, is_guest, roles, created_at)
+VALUES ('01ARYZ6S41TSV4RRFFQ69G5FAV', '01ARYZ6S41TSV4RRFFQ69G5FAV', 'guest-1', true, '{guest}', :now)
+"""
 
 
 def differences(connection: Connection) -> list[object]:
@@ -58,14 +64,14 @@ async def test_filled_database_of_the_first_release_keeps_its_data(empty: Databa
     async with open_database(empty) as database:
         async with database.engine.begin() as connection:
             await connection.run_sync(to_first_revision)
-        guest = new_guest(datetime.now(UTC))
-        async with database.begin() as session:
-            await add_user(session, guest)
+            await connection.execute(text(FIRST_GUEST), {"now": datetime.now(UTC)})
 
         await upgrade(empty)
 
         async with database.begin() as session:
-            assert await user_of(session, guest.user_id) is not None
+            guest = await user_of(session, "01ARYZ6S41TSV4RRFFQ69G5FAV")
+    assert guest is not None
+    assert (guest.username, guest.roles, guest.version, guest.settings) == ("guest-1", ["guest"], 1, {})
 
 
 async def test_migrating_again_changes_nothing_and_keeps_the_data(empty: DatabaseSettings) -> None:
