@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contracts.errors import ApiError
+from infra.relay.redis import heed_cancel
 
 STREAM = "notices"
 MOST = 10_000
@@ -38,8 +39,9 @@ log = logging.getLogger(__name__)
 class Notices:
     """Tells, and follows. Opened by `open_notices`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, reload_seconds: float = RELOAD_SECONDS) -> None:
         self._redis = redis
+        self._reload_seconds = reload_seconds
         self._telling: set[asyncio.Task[None]] = set()
 
     async def tell(self, notice: Notice) -> None:
@@ -54,13 +56,14 @@ class Notices:
     async def follow(self, handle: Handler, reload: Reload) -> None:
         """Hand on what is told, until cancelled."""
         last = b""
-        reloaded_at = 0.0
+        reloaded_at = float("-inf")
         while True:
+            heed_cancel()
             try:
                 if not last:
                     last = await self._end()
-                    reloaded_at = 0.0
-                if time.monotonic() - reloaded_at >= RELOAD_SECONDS:
+                    reloaded_at = float("-inf")
+                if time.monotonic() - reloaded_at >= self._reload_seconds:
                     await reload()
                     reloaded_at = time.monotonic()
                 last = await self._read(last, handle)
@@ -108,9 +111,9 @@ class Notices:
 
 
 @asynccontextmanager
-async def open_notices(redis: Redis) -> AsyncIterator[Notices]:
+async def open_notices(redis: Redis, *, reload_seconds: float = RELOAD_SECONDS) -> AsyncIterator[Notices]:
     """Notices over this Redis, until the block ends."""
-    notices = Notices(redis)
+    notices = Notices(redis, reload_seconds=reload_seconds)
     try:
         yield notices
     finally:
