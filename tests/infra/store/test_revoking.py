@@ -92,9 +92,9 @@ async def test_what_fails_revokes_nothing(here: Process, there: Process, store: 
     async def fail() -> None:
         async with here.revocations.begin() as work:
             work.deny("sid:1")
-            raise OSError
+            raise OSError("the disk is full")
 
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="full"):
         await fail()
 
     async with store.begin() as session:
