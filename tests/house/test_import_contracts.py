@@ -25,7 +25,7 @@ PLANTED = {
     "Contracts know pydantic and nothing else": ("contracts/envelope.py", "import starlette"),
     "The edge holds no drivers and no model clients": ("api_edge/deps.py", "import redis"),
     "Workers serve no HTTP and open no drivers": ("workers/runtime/planted.py", "import aiokafka"),
-    "No cycles among siblings anywhere": ("infra/settings.py", "import infra.relay.keys"),
+    "No cycles among siblings anywhere": ("infra/settings/fields.py", "import infra.relay.keys"),
 }
 
 
