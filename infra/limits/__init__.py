@@ -1,0 +1,1 @@
+"""How much a tenant may ask for: buckets, budgets, reservations, all in Redis and atomic."""
