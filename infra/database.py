@@ -20,6 +20,8 @@ RETRY_AFTER = 2.0
 OUTAGES = ("08", "40", "53", "55", "57")
 """SQLSTATE classes that say the server cannot do it now: connection, conflict of transactions, resources,
 locks, operator intervention."""
+Transaction = AsyncSession
+"""What `Database.begin` gives, for rooms that import no driver."""
 
 
 class DatabaseUnavailable(ApiError):

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import DateTime
-from sqlmodel import Field
+from sqlalchemy import DateTime, delete, update
+from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.ids import JOB_ID_LENGTH
@@ -34,6 +34,30 @@ async def add_refresh_token(session: AsyncSession, token: RefreshToken) -> None:
     """Keep a new token."""
     session.add(token)
     await session.flush()
+
+
+async def owner_of_token(session: AsyncSession, token_hash: str) -> str | None:
+    """The id of the user whose token this is, so that the user can be locked before the token is."""
+    owner = select(RefreshToken.user_id).where(col(RefreshToken.token_hash) == token_hash)
+    return (await session.exec(owner)).first()
+
+
+async def locked_token(session: AsyncSession, token_hash: str) -> RefreshToken | None:
+    """The token of this hash as it is now, which nobody else changes until the transaction ends."""
+    return await session.get(RefreshToken, token_hash, with_for_update=True)
+
+
+async def revoke_family(session: AsyncSession, family: str, now: datetime) -> None:
+    """End a session: none of its tokens is good any more. Lock its user first, or a new one may slip by."""
+    standing = (col(RefreshToken.family) == family, col(RefreshToken.revoked_at).is_(None))
+    await session.exec(update(RefreshToken).where(*standing).values(revoked_at=now))
+
+
+async def sweep_tokens(session: AsyncSession, now: datetime, most: int) -> None:
+    """Delete tokens that have expired, at most so many, and none that somebody looks at now."""
+    expired = select(RefreshToken.token_hash).where(col(RefreshToken.expires_at) <= now).limit(most)
+    expired = expired.with_for_update(skip_locked=True)
+    await session.exec(delete(RefreshToken).where(col(RefreshToken.token_hash).in_(expired)))
 
 
 async def refresh_token_of(session: AsyncSession, token_hash: str) -> RefreshToken | None:

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Text, UniqueConstraint, false, func, text
+from sqlalchemy import Column, DateTime, Index, Text, UniqueConstraint, and_, false, func, or_, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Field
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.envelope import Role
+from contracts.errors import ApiError, ErrorCode
 from contracts.ids import JOB_ID_LENGTH, new_ulid
 from infra.store.table import Table
 
@@ -54,6 +56,13 @@ class User(Table, table=True):
     deactivated_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
+class UsernameTaken(ApiError):
+    """Another user has this name."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.CONFLICT, "This username is taken; choose another", param="username")
+
+
 def new_guest(now: datetime) -> User:
     """A guest, not stored yet."""
     user_id = new_ulid()
@@ -76,3 +85,40 @@ async def add_user(session: AsyncSession, user: User) -> None:
 async def user_of(session: AsyncSession, user_id: str) -> User | None:
     """The user of this id."""
     return await session.get(User, user_id)
+
+
+async def locked_user(session: AsyncSession, user_id: str) -> User | None:
+    """The user of this id as they are now, whom nobody else changes until the transaction ends.
+
+    The one lock for whatever concerns a user's sessions, too: who holds it sees all of them.
+    """
+    return await session.get(User, user_id, populate_existing=True, with_for_update={"key_share": True})
+
+
+async def rename(session: AsyncSession, user: User, username: str) -> None:
+    """Give a user another name, with all else that was changed of them. Raises UsernameTaken."""
+    user.username = username
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise UsernameTaken from error
+
+
+async def users_called(session: AsyncSession, name: str) -> list[User]:
+    """Whom an id, a username or a verified address means. An address that nobody verified means nobody:
+    everyone can say that it is theirs."""
+    has_address = and_(col(User.email_verified), func.lower(col(User.email)) == name.lower())
+    is_called = or_(col(User.user_id) == name, col(User.username) == name, has_address)
+    return list(await session.exec(select(User).where(is_called).order_by(col(User.user_id))))
+
+
+async def users_claiming(session: AsyncSession, email: str) -> list[User]:
+    """Those who say that this address is theirs, without proof."""
+    claims = and_(~col(User.email_verified), func.lower(col(User.email)) == email.lower())
+    return list(await session.exec(select(User).where(claims).order_by(col(User.user_id))))
+
+
+async def users_with(session: AsyncSession, role: Role) -> list[User]:
+    """Everybody who has a role, in order of id."""
+    having = col(User.roles).contains([role.value])
+    return list(await session.exec(select(User).where(having).order_by(col(User.user_id))))
