@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.ids import new_ulid
 from contracts.wire.auth import GuestLogin
+from contracts.wire.login import LoggedIn
 from infra.database import Database
 from infra.identity.issuer import Issuer, Subject
 from infra.identity.opaque import keyed_hash, new_refresh_token
@@ -40,6 +41,18 @@ class Accounts:
             refresh_token=refresh_token,
             expires_in=access.expires_in,
         )
+
+    async def open_session(self, user: User) -> LoggedIn:
+        """A new session of a user who has logged in."""
+        session_id = new_ulid()
+        access = await self.issuer.issue(_subject(user, session_id))
+        refresh_token = new_refresh_token()
+        stored = self._stored(refresh_token, user, session_id)
+        stored.created_at = datetime.now(UTC)
+        stored.expires_at = stored.created_at + timedelta(seconds=self.settings.refresh_ttl)
+        async with self.database.begin() as session:
+            await add_refresh_token(session, stored)
+        return LoggedIn(access_token=access.value, refresh_token=refresh_token, expires_in=access.expires_in)
 
     def _stored(self, refresh_token: str, user: User, session_id: str) -> RefreshToken:
         return RefreshToken(

@@ -1,20 +1,25 @@
 """What identity is made of, opened once for a process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from api_edge.auth.accounts import Accounts
 from api_edge.auth.bearer import Credentials
+from api_edge.auth.login import Login
 from contracts.errors import ApiError, ErrorCode
 from infra.database import Database
+from infra.identity.external import external_policy
 from infra.identity.issuer import Issuer
 from infra.identity.known import Denials, Known
-from infra.identity.validator import Validator
+from infra.identity.oidc import OidcIssuer, open_oidc
+from infra.identity.validator import Policy, Validator, embedded_policy
 from infra.notices import Notices, followed
-from infra.settings import Settings
+from infra.settings import IdentitySettings, Settings
+from infra.store.external_users import ExternalUsers
 from infra.store.keyring import open_keyring
 from infra.store.revoking import Revocations
+from infra.telemetry.readiness import Check
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,10 @@ class IdentityParts:
 
     accounts: Accounts
     credentials: Credentials
+    login: Login | None = None
+    """Through the external issuer, where there is one."""
+    checks: Sequence[Check] = ()
+    """What readiness tells of identity."""
 
 
 class NoKeys:
@@ -46,6 +55,23 @@ async def open_identity(
     revocations = Revocations(database, notices, settings.identity, denials)
     issuer = Issuer(settings.identity, keys)
     accounts = Accounts(database, settings.identity, issuer, revocations)
-    credentials = Credentials(Validator(settings.identity, keys, denials), NoKeys())
-    async with followed(notices, revocations.heed, revocations.reload):
-        yield IdentityParts(accounts, credentials)
+    users = ExternalUsers(database, settings.identity.admin_emails)
+    async with (
+        open_oidc(settings.oidc) as oidc,
+        followed(notices, revocations.heed, revocations.reload),
+    ):
+        policies = [embedded_policy(settings.identity, keys), *_external(oidc, users, settings.identity)]
+        yield IdentityParts(
+            accounts,
+            Credentials(Validator(policies, denials), NoKeys()),
+            login=None if oidc is None else Login(settings.identity, oidc, users, accounts),
+            checks=[]
+            if oidc is None
+            else [Check("oidc", needed=False, ask=oidc.keys.check, is_instant=True)],
+        )
+
+
+def _external(oidc: OidcIssuer | None, users: ExternalUsers, settings: IdentitySettings) -> list[Policy]:
+    if oidc is None:
+        return []
+    return [external_policy(oidc.settings, oidc.keys.find, users.person, settings.leeway)]

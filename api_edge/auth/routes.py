@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api_edge.auth.accounts import Accounts
+from api_edge.auth.login_routes import login_router
 from api_edge.auth.parts import IdentityParts
 from contracts.wire.auth import GuestLogin, JsonWebKeySet, OpenIdConfiguration
 from contracts.wire.errors import ErrorAnswer
@@ -19,7 +20,7 @@ UNAVAILABLE: dict[int | str, dict[str, Any]] = {  # FastAPI's own type
 
 def identity_routers(identity: IdentityParts) -> list[APIRouter]:
     """All routes of identity."""
-    return [auth_router(identity.accounts)]
+    return [auth_router(identity.accounts), login_router(identity.login, identity.credentials)]
 
 
 def auth_router(accounts: Accounts) -> APIRouter:

@@ -7,7 +7,7 @@ from joserfc.errors import ExpiredTokenError, JoseError
 from pydantic import ConfigDict, Field, ValidationError
 
 from contracts.base import Message
-from contracts.errors import ApiError, ErrorCode
+from infra.identity.signature import invalid
 from infra.settings import IdentitySettings
 
 TOKEN_TYPE = "at+jwt"  # noqa: S105  the media type of an access token
@@ -40,11 +40,6 @@ class AccessClaims(Message):
     ver: Annotated[int, Field(ge=1)] = 1
     """The version of the user, by which all tokens are denied that were made before the user changed."""
     roles: Annotated[list[Name], Field(max_length=MAX_ROLES)]
-
-
-def invalid(reason: str) -> ApiError:
-    """The refusal of a token, with the true reason in one sentence."""
-    return ApiError(ErrorCode.INVALID_TOKEN, reason)
 
 
 def checked(

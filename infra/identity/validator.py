@@ -1,67 +1,66 @@
 """Bearer validation: an access token in, a Caller out, or ApiError with the true reason (RFC 8725, RFC 9068).
 
-What the token says about its own verification is never followed. Its header may hold three fields; the key is
-found among the issuer's by exact name, and the key, not the token, tells the algorithm.
+Every issuer goes the same way. The token's `iss`, not believed yet, only picks whose rules hold: that
+issuer's keys, algorithms, header types and claims. A token of one issuer that names the other meets the
+other's keys.
 """
 
-import base64
 import hashlib
-import json
-import re
 import time
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import BadSignatureError, JoseError
-from pydantic import ConfigDict, Field
-
-from contracts.base import Message
 from contracts.envelope import AuthMethod, Caller
-from infra.identity.claims import TOKEN_TYPE, AccessClaims, checked, invalid
+from infra.identity.claims import TOKEN_TYPE, AccessClaims, checked
 from infra.identity.keyring import KeyRing
-from infra.identity.keys import Algorithm, SigningKey
+from infra.identity.keys import Algorithm
 from infra.identity.known import Denials, Known, KnownTokens, session_name, token_name, user_name
-from infra.settings import KIB, IdentitySettings
+from infra.identity.signature import MAX_TOKEN, Signing, TokenHeader, VerifyingKey, invalid, parsed, verified
+from infra.settings import IdentitySettings
 
-MAX_TOKEN = 8 * KIB
-"""Bytes. Larger is refused before anything is decoded."""
-COMPACT = re.compile(rb"([A-Za-z0-9_-]{1,1024})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-"""A signed token has three parts; one with five would be an encrypted one, which nobody issues here."""
-HEADER_RULE = (
-    f"The access token's header must hold alg ({', '.join(Algorithm)}), kid, typ ({TOKEN_TYPE}), no more"
-)
+__all__ = ["MAX_TOKEN", "Policy", "Validator", "embedded_policy"]
+ACCESS_TOKEN = "access token"  # noqa: S105  what it is called
 
 
-class TokenHeader(Message):
-    """All that a header may hold. `jku`, `x5u`, `jwk` or `crit` would be another's idea of trust."""
+@dataclass(frozen=True)
+class Presented:
+    """A token whose signature is known to be its issuer's."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+    header: TokenHeader
+    claims: dict[str, Any]  # any JSON object
+    digest: bytes
+    """SHA-256 of the token."""
+    now: float
 
-    alg: Literal["RS256", "ES256"]
-    kid: Annotated[str, Field(min_length=1, max_length=128)]
-    typ: Literal["at+jwt"]
+
+@dataclass(frozen=True)
+class Policy:
+    """What holds for the tokens of one issuer."""
+
+    issuer: str
+    signing: Signing
+    identify: Callable[[Presented], Awaitable[Known]]
+    """Judges the claims, and tells who it is. Raises ApiError."""
 
 
 class Validator:
-    """Verifies tokens of the embedded issuer, each once."""
+    """Verifies access tokens of the issuers that are trusted, each token once."""
 
     def __init__(
-        self,
-        settings: IdentitySettings,
-        keys: KeyRing,
-        denials: Denials,
-        *,
-        clock: Callable[[], float] = time.time,
+        self, policies: Iterable[Policy], denials: Denials, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self._settings = settings
-        self._keys = keys
+        """Raises ValueError when two policies name one issuer: then which rules hold would be chance."""
+        given = list(policies)
+        self._policies = {policy.issuer: policy for policy in given}
+        if len(self._policies) != len(given):
+            raise ValueError("two issuers of access tokens have the same name")
         self._denials = denials
         self._clock = clock
         self._known = KnownTokens(denials)
 
     async def validate(self, token: bytes) -> Known:
-        """Who the token speaks for. Raises ApiError with the code invalid_token."""
+        """Who the token speaks for. Raises ApiError: invalid_token, or 503 where that cannot be known now."""
         if len(token) > MAX_TOKEN:
             raise invalid("The access token is refused: it is too large")
         digest = hashlib.sha256(token).digest()
@@ -69,47 +68,35 @@ class Validator:
         return known if known is not None else await self._verified(token, digest)
 
     async def _verified(self, token: bytes, digest: bytes) -> Known:
-        header = _header_of(token)
-        key = await self._keys.find(header.kid)
-        if key is None:
-            raise invalid("The access token is signed with a key that is not known here")
-        now = self._clock()
-        claims = checked(_signed_claims(token, header, key), header.model_dump(), self._settings, now)
-        known = _known(claims, claims.exp + self._settings.leeway)
-        if self._denials.is_denied(known.names, now):
+        raw_header, unverified = parsed(token, ACCESS_TOKEN)
+        policy = self._policy_of(unverified.get("iss"))
+        header, claims = await verified(token, raw_header, policy.signing)
+        known = await policy.identify(Presented(header, claims, digest, self._clock()))
+        if self._denials.is_denied(known.names, self._clock()):
             raise invalid("The access token has been revoked")
         self._known.remember(digest, known)
         return known
 
-
-class _PlainJson(json.JSONDecoder):
-    """JSON without its ambiguities: no name twice, no NaN, no Infinity."""
-
-    def __init__(self) -> None:
-        super().__init__(object_pairs_hook=_unique, parse_constant=_no_constant)
-
-
-def _header_of(token: bytes) -> TokenHeader:
-    compact = COMPACT.fullmatch(token)
-    if compact is None:
-        raise invalid("The access token is not a signed JSON Web Token")
-    raw = compact[1]
-    try:
-        return TokenHeader.model_validate_json(base64.urlsafe_b64decode(raw + b"=" * (-len(raw) % 4)))
-    except ValueError as error:  # not base64, not JSON, or not these fields
-        raise invalid(HEADER_RULE) from error
+    def _policy_of(self, issuer: object) -> Policy:
+        policy = self._policies.get(issuer) if isinstance(issuer, str) else None
+        if policy is None:
+            raise invalid("The access token is refused: its iss is not an issuer that is trusted here")
+        return policy
 
 
-def _signed_claims(token: bytes, header: TokenHeader, key: SigningKey) -> dict[str, Any]:
-    """The claims, once their signature is known to be the key's; any JSON object."""
-    if header.alg != key.algorithm:
-        raise invalid("The access token's algorithm is not that of its key")
-    try:
-        return jwt.decode(token, key.jwk, algorithms=[key.algorithm.value], decoder_cls=_PlainJson).claims
-    except BadSignatureError as error:
-        raise invalid("The access token's signature does not match") from error
-    except (JoseError, RecursionError) as error:  # the latter by deeply nested claims
-        raise invalid("The access token cannot be decoded") from error
+def embedded_policy(settings: IdentitySettings, keys: KeyRing) -> Policy:
+    """The product's own issuer: its tokens say all that there is to know of a caller."""
+
+    async def find(kid: str) -> VerifyingKey | None:
+        key = await keys.find(kid)
+        return None if key is None else VerifyingKey(key.jwk, frozenset({key.algorithm.value}))
+
+    async def identify(token: Presented) -> Known:
+        claims = checked(token.claims, token.header.model_dump(), settings, token.now)
+        return _known(claims, claims.exp + settings.leeway)
+
+    algorithms = tuple(algorithm.value for algorithm in Algorithm)
+    return Policy(settings.issuer, Signing(ACCESS_TOKEN, (TOKEN_TYPE,), algorithms, find), identify)
 
 
 def _known(claims: AccessClaims, expires_at: float) -> Known:
@@ -118,14 +105,3 @@ def _known(claims: AccessClaims, expires_at: float) -> Known:
     )
     names = (token_name(claims.jti), session_name(claims.sid), user_name(claims.sub, claims.ver))
     return Known(caller, expires_at, frozenset(names), claims.sid)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")

@@ -10,7 +10,7 @@ from infra.identity.issuer import Issuer, Subject
 from infra.identity.keyring import KeyRing
 from infra.identity.keys import SigningKey
 from infra.identity.known import Denials
-from infra.identity.validator import Validator
+from infra.identity.validator import Validator, embedded_policy
 from tests.infra.identity.forge import ATTACKS, EC_KEY, GOOD, KEY, NOW, SETTINGS, signed
 
 SUBJECT = Subject("01USER", "01TENANT", "guest-1", ("guest",), "01SESSION")
@@ -46,7 +46,7 @@ def denials() -> Denials:
 
 @pytest.fixture
 def validator(keys: KeyRing, denials: Denials, clock: Clock) -> Validator:
-    return Validator(SETTINGS, keys, denials, clock=clock)
+    return Validator([embedded_policy(SETTINGS, keys)], denials, clock=clock)
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
@@ -85,7 +85,11 @@ async def test_issued_token_is_accepted_whatever_its_algorithm(key: SigningKey, 
     ring = KeyRing(load, clock=clock)
     token = await Issuer(SETTINGS, ring, clock=clock).issue(SUBJECT)
 
-    caller = (await Validator(SETTINGS, ring, Denials(), clock=clock).validate(token.value.encode())).caller
+    caller = (
+        await Validator([embedded_policy(SETTINGS, ring)], Denials(), clock=clock).validate(
+            token.value.encode()
+        )
+    ).caller
 
     assert (caller.user_id, caller.tenant, caller.roles) == ("01USER", "01TENANT", ("guest",))
 

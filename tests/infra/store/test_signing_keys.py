@@ -9,7 +9,7 @@ from infra.database import Database
 from infra.identity.issuer import Issuer, Subject
 from infra.identity.keys import Algorithm, new_signing_key
 from infra.identity.known import Denials
-from infra.identity.validator import Validator
+from infra.identity.validator import Validator, embedded_policy
 from infra.settings import IdentitySettings
 from infra.store.keyring import open_keyring
 from infra.store.signing_keys import ensure_signing_key, rotate, verifying_keys
@@ -64,5 +64,7 @@ async def test_tokens_of_the_old_and_the_new_key_are_accepted_on_every_edge(stor
     await behind.read()
 
     for ring in (behind, ahead):
-        known = [await Validator(SETTINGS, ring, Denials()).validate(token) for token in tokens]
+        known = [
+            await Validator([embedded_policy(SETTINGS, ring)], Denials()).validate(token) for token in tokens
+        ]
         assert [one.caller.user_id for one in known] == ["01USER", "01USER"]
