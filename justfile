@@ -122,4 +122,13 @@ migrate:
 [group('compose')]
 secrets:
     @test ! -e .env || { echo '.env is already there'; exit 1; }
-    @(umask 077; python3 -c 'import re, secrets, sys; print(re.sub(r"(?m)^(\w+_(?:PASSWORD|SECRET|SECRET_KEY))=$", lambda m: f"{m[1]}={secrets.token_hex(24)}", sys.stdin.read()), end="")' < {{ deploy }}/compose.env.example > .env)
+    @(umask 077; python3 -c "$FILL" < {{ deploy }}/compose.env.example > .env)
+
+# Each name without a value that ends as a secret does; some have a form.
+export FILL := '''
+import re, secrets, sys
+FORMS = dict(JAN_SEAL_KEYS="first:", JAN_AUTH_ADMIN_KEY="sk_live_")
+EMPTY = r"(?m)^(\w+_(?:PASSWORD|SECRET|SECRET_KEY|SEAL_KEYS|ADMIN_KEY))=$"
+fill = lambda found: f"{found[1]}={FORMS.get(found[1], '')}{secrets.token_hex(24)}"
+print(re.sub(EMPTY, fill, sys.stdin.read()), end="")
+'''

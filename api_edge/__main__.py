@@ -38,7 +38,7 @@ from infra.process import run_process, settle_memory
 from infra.relay.load import LoadBoard
 from infra.relay.reader import RelayReader, open_reader
 from infra.relay.redis import open_redis, ping
-from infra.settings import EdgeSettings, Settings
+from infra.settings import EdgeSettings, Settings, read_settings
 from infra.telemetry.logs import open_logs
 from infra.telemetry.metrics import EdgeMetrics, open_registry
 from infra.telemetry.readiness import Check
@@ -126,6 +126,7 @@ async def open_app(
             Check("relay", needed=True, ask=lambda: _listening(reader)),
             Check("database", needed=False, ask=database.ping),
             Check("objects", needed=False, ask=objects.ping),
+            *identity.checks,
         ]
         edge = Edge(
             settings=settings.edge,
@@ -202,4 +203,4 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 if __name__ == "__main__":
-    run_process(serve(Settings()))
+    run_process(serve(read_settings("api_edge")))

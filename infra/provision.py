@@ -16,7 +16,7 @@ from infra.bus.topics import create_topics
 from infra.database import open_database
 from infra.migrations.upgrade import upgrade
 from infra.objects import open_objects
-from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, Settings
+from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, Settings, read_settings
 from infra.store.signing_keys import ensure_signing_key
 
 PATIENCE = 60.0
@@ -51,7 +51,7 @@ async def provision(settings: Settings, report: Report, *, patience: float = PAT
 
 def main() -> None:
     """Exit with 1 when something could not be reached."""
-    succeeded = asyncio.run(provision(Settings(), _say))
+    succeeded = asyncio.run(provision(read_settings("infra.provision"), _say))
     sys.exit(0 if succeeded else 1)
 
 

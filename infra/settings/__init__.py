@@ -14,6 +14,7 @@ from infra.settings.limits import COSTS, TIERS, TOKEN_TIERS, LimitSettings
 from infra.settings.objects import ObjectSettings
 from infra.settings.oidc import OidcSettings
 from infra.settings.provider import ProviderSettings
+from infra.settings.reading import read_settings
 from infra.settings.redis import RedisSettings
 from infra.settings.relay import RelaySettings
 from infra.settings.seal import DEFAULT_SEAL_KEY, SealSettings
@@ -53,4 +54,5 @@ __all__ = [
     "Words",
     "WorkerSettings",
     "inherited_environment",
+    "read_settings",
 ]

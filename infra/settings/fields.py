@@ -21,10 +21,22 @@ def pairs(value: object) -> object:
     return dict(pair.strip().partition("=")[::2] for pair in value.split(",") if pair.strip())
 
 
+def merged(defaults: dict[str, int]) -> BeforeValidator:
+    """`free=5` in an environment keeps the other names at their defaults."""
+
+    def over_defaults(value: object) -> object:
+        given = pairs(value)
+        return defaults | given if isinstance(given, dict) else given
+
+    return BeforeValidator(over_defaults)
+
+
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(words)]
 Pairs = Annotated[dict[str, int], NoDecode, BeforeValidator(pairs)]
 
 
 def section(prefix: str) -> SettingsConfigDict:
     """What a section of that prefix is configured as."""
-    return SettingsConfigDict(env_prefix=prefix, frozen=True, extra="ignore", str_strip_whitespace=True)
+    return SettingsConfigDict(
+        env_prefix=prefix, frozen=True, extra="ignore", str_strip_whitespace=True, hide_input_in_errors=True
+    )

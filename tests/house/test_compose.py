@@ -3,6 +3,9 @@
 import importlib.util
 import json
 import re
+import shutil
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,10 +14,12 @@ import jsonschema
 import pytest
 
 from infra.settings import Settings
+from infra.settings.production import unfit
 from tests.house.composition import Service, own_services, read_compose, services
 from tests.house.setting_names import setting_names
 
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
+VARIABLE_FULL = re.compile(r"\$\{(\w+)(?::[-?]([^}]*))?\}")
 PROBED = re.compile(r"http://[^'\"\s]+")
 LONG_ENOUGH_TO_DRAIN = 30
 
@@ -22,6 +27,18 @@ LONG_ENOUGH_TO_DRAIN = 30
 def environment(service: Service) -> dict[str, str | None]:
     found: dict[str, str | None] = service.get("environment") or {}
     return found
+
+
+def filled_secrets(repository: Path, folder: Path) -> dict[str, str]:
+    """What `just secrets` writes."""
+    (folder / "infra/deploy").mkdir(parents=True)
+    for name in ("justfile", "infra/deploy/compose.env.example"):
+        shutil.copy(repository / name, folder / name)
+    just = Path(sys.executable).parent / "just"
+    subprocess.run([just, "secrets"], cwd=folder, check=True, timeout=20)
+    assert (folder / ".env").stat().st_mode & 0o777 == 0o600
+    lines = (folder / ".env").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if re.match("[A-Z]", line))
 
 
 def seconds(text: str) -> int:
@@ -91,10 +108,33 @@ def test_variables_from_outside_stand_in_the_example(repository: Path) -> None:
 def test_no_secret_has_a_default(repository: Path) -> None:
     text = (repository / "compose.yaml").read_text(encoding="utf-8")
 
-    secret = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET)\w*)(:[-?])?", text)
+    secret = re.findall(r"\$\{(\w*(?:PASSWORD|SECRET|SEAL)\w*)(:[-?])?", text)
 
     assert secret
     assert {how for _, how in secret} == {":?"}
+
+
+def test_just_secrets_fills_what_the_production_profile_asks_of_every_room(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled = filled_secrets(repository, tmp_path)
+
+    for service in own_services(repository).values():
+        room = service["command"][0]
+        with monkeypatch.context() as patch:
+            for key, value in environment(service).items():
+                text = (
+                    filled.get(key, "")
+                    if value is None
+                    else VARIABLE_FULL.sub(lambda found: filled.get(found[1], found[2] or ""), value)
+                )
+                if text:
+                    patch.setenv(key, text)
+            settings = Settings()
+
+        assert settings.environment == "production"
+        assert unfit(settings, room) == []
+        assert room != "api_edge" or settings.limits.switch == "on"
 
 
 @pytest.mark.parametrize("name", ["api_edge", "workers.completion", "workers.ledger", "workers.retry"])

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from contracts.jobs import CompletionEnvelope
 from contracts.topics import COMPLETION
 from infra.process import run_process
-from infra.settings import Settings
+from infra.settings import Settings, read_settings
 from workers.completion.handler import CompletionWork
 from workers.completion.provider import open_provider
 from workers.completion.sync import keep_models_known
@@ -36,4 +36,4 @@ async def work(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    run_process(work(Settings()))
+    run_process(work(read_settings("workers.completion")))

@@ -9,7 +9,7 @@ from contracts.topics import EVENTS, worker_group
 from infra.bus.batches import BatchConsumer, open_batches
 from infra.database import Database, open_database
 from infra.process import run_process, settle_memory
-from infra.settings import Settings
+from infra.settings import Settings, read_settings
 from infra.telemetry.ledger_metrics import LedgerMetrics
 from infra.telemetry.logs import open_logs
 from infra.telemetry.metrics import open_registry
@@ -61,4 +61,4 @@ def _checks(database: Database, consumer: BatchConsumer) -> list[Check]:
 
 
 if __name__ == "__main__":
-    run_process(work(Settings()))
+    run_process(work(read_settings("workers.ledger")))

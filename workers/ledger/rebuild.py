@@ -18,8 +18,9 @@ from infra.bus.errors import BusError
 from infra.bus.record import Record
 from infra.bus.tail import read_topic
 from infra.database import Database, open_database
+from infra.limits.prices import Prices
 from infra.process import run_process
-from infra.settings import KafkaSettings, Settings
+from infra.settings import KafkaSettings, Settings, read_settings
 from infra.store.jobs import (
     begin_rebuild,
     change_stories,
@@ -29,7 +30,7 @@ from infra.store.jobs import (
     move_positions,
     positions_of,
 )
-from workers.ledger.core import fold
+from workers.ledger.core import Bill, Price, fold, free
 from workers.ledger.handler import events_of, jobs_of, tell_refused
 
 PATIENCE = 6 * 3_600.0
@@ -75,12 +76,19 @@ class Rebuild:
     """One rebuild."""
 
     def __init__(
-        self, database: Database, kafka: KafkaSettings, progress: Progress, topic: Topic = EVENTS
+        self,
+        database: Database,
+        kafka: KafkaSettings,
+        progress: Progress,
+        topic: Topic = EVENTS,
+        *,
+        price: Price = free,
     ) -> None:
         self._database = database
         self._kafka = kafka
         self._progress = progress
         self._topic = topic
+        self._price = price
         self._done = Rebuilt()
         self._positions: dict[int, int] = {}
 
@@ -126,7 +134,7 @@ class Rebuild:
             return
         events = events_of(records, self._done)
         async with self._database.begin() as session:
-            change = partial(fold, events=events)
+            change = partial(fold, events=events, bill=Bill(self._price))
             refused = await change_stories(session, jobs_of(events), change, "jobs_rebuilt")
         tell_refused(refused, self._done)
         self._positions |= {record.partition: record.offset + 1 for record in records}
@@ -139,10 +147,11 @@ async def work(settings: Settings) -> None:
     """Rebuild and tell of it; ends the process with what went wrong, if anything did."""
     if settings.kafka.flavor == "tansu":
         sys.exit("The fallback broker does not tell where its topics end, so nothing is rebuilt from it.")
+    price = Prices(settings.limits.prices).cost
     patient = settings.database.model_copy(update={"timeout": PATIENCE})
     try:
         async with open_database(patient) as database:
-            done = await Rebuild(database, settings.kafka, _tell).run()
+            done = await Rebuild(database, settings.kafka, _tell, price=price).run()
     except RebuildRunning:
         sys.exit("The ledger is being rebuilt already.")
     except (ApiError, BusError) as error:
@@ -164,4 +173,4 @@ def _say(words: str) -> None:
 
 
 if __name__ == "__main__":
-    run_process(work(Settings()))
+    run_process(work(read_settings("workers.ledger")))

@@ -13,7 +13,7 @@ from infra.bus.consumption import ConsumptionLimits
 from infra.bus.parallel import ParallelSubscriber, parallel_subscriber
 from infra.bus.producer import open_producer
 from infra.process import run_process
-from infra.settings import KafkaSettings, Settings
+from infra.settings import KafkaSettings, Settings, read_settings
 from infra.telemetry.logs import open_logs
 from infra.telemetry.metrics import open_registry
 from infra.telemetry.readiness import Check
@@ -67,4 +67,4 @@ def subscribe(
 
 
 if __name__ == "__main__":
-    run_process(work(Settings()))
+    run_process(work(read_settings("workers.retry")))
