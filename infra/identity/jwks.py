@@ -121,6 +121,8 @@ def _imported(jwk: Mapping[str, Any]) -> tuple[RSAKey | ECKey | OKPKey, frozense
     public = {name: value for name, value in jwk.items() if name in {"kty", "n", "e", "crv", "x", "y"}}
     match jwk.get("kty"), jwk.get("crv"):
         case "RSA", _:
+            if len(str(jwk["n"])) * 6 < MIN_RSA_BITS:  # before it is imported, which warns of it
+                raise ValueError("the key is too short")
             rsa = RSAKey.import_key(public)
             if rsa.public_key.key_size < MIN_RSA_BITS:
                 raise ValueError("the key is too short")
