@@ -28,6 +28,7 @@ from api_edge.middleware.conventions import Conventions
 from api_edge.middleware.identity import Identity, signed_in
 from api_edge.middleware.surfaces import Surface, Surfaces
 from api_edge.ops.router import ops_router
+from api_edge.users.routes import users_router
 from contracts.errors import ApiError, ErrorCode
 from infra.database import Database
 from infra.telemetry.metrics import EdgeMetrics
@@ -106,6 +107,7 @@ def build_api(parts: Parts, edge: Edge) -> Api:
     install_error_handlers(api)
     for router in identity_routers(parts.identity):
         api.include_router(router)
+    api.include_router(users_router(parts.identity.profiles))
     api.include_router(models_router(parts.catalog), dependencies=[Depends(signed_in)])
     api.include_router(jobs_router(JobDesk(edge)))
     api.router.routes.append(Route(resume.PATH, resume.ResumedCompletion(edge), methods=["GET"]))

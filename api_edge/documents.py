@@ -27,7 +27,7 @@ async def openapi_document() -> Document:
     """What the edge serves at /openapi.json. Nothing is connected to."""
     async with open_database(DatabaseSettings()) as database:
         nobody = cast("Any", None)  # routes are described, and none is asked
-        identity = IdentityParts(accounts=nobody, credentials=nobody)
+        identity = IdentityParts(accounts=nobody, credentials=nobody, profiles=nobody)
         parts = Parts(database, Catalog(database), identity, checks=(), registry=None)
         return build_api(parts, nobody).openapi()
 

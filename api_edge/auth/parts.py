@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from api_edge.auth.accounts import Accounts
 from api_edge.auth.bearer import Credentials
 from api_edge.auth.login import Login
+from api_edge.auth.profile import Profiles
 from contracts.errors import ApiError, ErrorCode
 from infra.database import Database
 from infra.identity.external import external_policy
@@ -28,6 +29,7 @@ class IdentityParts:
 
     accounts: Accounts
     credentials: Credentials
+    profiles: Profiles
     login: Login | None = None
     """Through the external issuer, where there is one."""
     checks: Sequence[Check] = ()
@@ -64,6 +66,7 @@ async def open_identity(
         yield IdentityParts(
             accounts,
             Credentials(Validator(policies, denials), NoKeys()),
+            Profiles(database),
             login=None if oidc is None else Login(settings.identity, oidc, users, accounts),
             checks=[]
             if oidc is None

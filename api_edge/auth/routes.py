@@ -7,6 +7,9 @@ from fastapi import APIRouter, Response
 from api_edge.auth.accounts import Accounts
 from api_edge.auth.login_routes import login_router
 from api_edge.auth.parts import IdentityParts
+from api_edge.auth.profile_routes import profile_router
+from api_edge.auth.sessions import Sessions
+from api_edge.auth.sessions_routes import session_router
 from contracts.wire.auth import GuestLogin, JsonWebKeySet, OpenIdConfiguration
 from contracts.wire.errors import ErrorAnswer
 from infra.identity.issuer import DISCOVERY_PATH, JWKS_PATH
@@ -20,7 +23,12 @@ UNAVAILABLE: dict[int | str, dict[str, Any]] = {  # FastAPI's own type
 
 def identity_routers(identity: IdentityParts) -> list[APIRouter]:
     """All routes of identity."""
-    return [auth_router(identity.accounts), login_router(identity.login, identity.credentials)]
+    return [
+        auth_router(identity.accounts),
+        session_router(Sessions(identity.accounts), identity.credentials),
+        profile_router(identity.accounts, identity.profiles),
+        login_router(identity.login, identity.credentials),
+    ]
 
 
 def auth_router(accounts: Accounts) -> APIRouter:

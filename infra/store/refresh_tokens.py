@@ -47,9 +47,25 @@ async def locked_token(session: AsyncSession, token_hash: str) -> RefreshToken |
     return await session.get(RefreshToken, token_hash, with_for_update=True)
 
 
-async def revoke_family(session: AsyncSession, family: str, now: datetime) -> None:
-    """End a session: none of its tokens is good any more. Lock its user first, or a new one may slip by."""
-    standing = (col(RefreshToken.family) == family, col(RefreshToken.revoked_at).is_(None))
+async def has_session(session: AsyncSession, user_id: str, family: str, now: datetime) -> bool:
+    """Whether this is a session of the user that can still go on."""
+    going = select(RefreshToken.token_hash).where(
+        col(RefreshToken.family) == family,
+        col(RefreshToken.user_id) == user_id,
+        col(RefreshToken.revoked_at).is_(None),
+        col(RefreshToken.expires_at) > now,
+    )
+    return (await session.exec(going.limit(1))).first() is not None
+
+
+async def revoke_family(session: AsyncSession, user_id: str, family: str, now: datetime) -> None:
+    """End a user's session: none of its tokens is good any more. Lock the user first, or a new token may
+    slip by."""
+    standing = (
+        col(RefreshToken.family) == family,
+        col(RefreshToken.user_id) == user_id,
+        col(RefreshToken.revoked_at).is_(None),
+    )
     await session.exec(update(RefreshToken).where(*standing).values(revoked_at=now))
 
 

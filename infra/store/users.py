@@ -14,6 +14,9 @@ from contracts.errors import ApiError, ErrorCode
 from contracts.ids import JOB_ID_LENGTH, new_ulid
 from infra.store.table import Table
 
+RESERVED = ("guest-", "user-", "admin")
+"""Beginnings of names that the product gives by itself."""
+
 
 class User(Table, table=True):
     """Somebody who can act."""
@@ -61,6 +64,11 @@ class UsernameTaken(ApiError):
 
     def __init__(self) -> None:
         super().__init__(ErrorCode.CONFLICT, "This username is taken; choose another", param="username")
+
+
+def is_reserved(username: str) -> bool:
+    """Whether nobody may choose this name."""
+    return username.lower().startswith(RESERVED)
 
 
 def new_guest(now: datetime) -> User:

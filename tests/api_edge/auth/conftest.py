@@ -18,6 +18,7 @@ from api_edge.auth.routes import identity_routers
 from api_edge.errors import install_error_handlers
 from api_edge.middleware.conventions import Conventions
 from api_edge.middleware.identity import Identity, SignedIn
+from api_edge.users.routes import users_router
 from contracts.envelope import Caller
 from infra.database import open_database
 from infra.migrations.upgrade import upgrade
@@ -88,6 +89,7 @@ def small_api(identity: IdentityParts) -> FastAPI:
     install_error_handlers(api)
     for router in identity_routers(identity):
         api.include_router(router)
+    api.include_router(users_router(identity.profiles))
 
     @api.get("/v1/who")
     async def who(caller: SignedIn) -> Caller:
