@@ -63,9 +63,9 @@ class Product:
         """The gateway."""
         return self.urls[0]
 
-    async def add_edge(self, extra: Mapping[str, str] | None = None) -> str:
+    async def add_edge(self, extra: Mapping[str, str] | None = None, *, port: int | None = None) -> str:
         """Start an edge; its address."""
-        port = self.servers.place.ports.take(0)
+        port = self.servers.place.ports.take(0) if port is None else port
         surfaces = {name: self.servers.place.ports.take(0) for name in ("llm", "responses", "media", "mcp")}
         settings = {
             "JAN_EDGE_PORT": str(port),

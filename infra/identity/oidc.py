@@ -172,7 +172,7 @@ async def open_oidc(settings: OidcSettings) -> AsyncIterator[OidcIssuer | None]:
 
     It may be away: then its tokens are refused, and everything else goes on.
     """
-    if settings.issuer is None:
+    if not settings.issuer:
         yield None
         return
     timeout = aiohttp.ClientTimeout(total=settings.timeout)

@@ -19,10 +19,7 @@ from contracts.errors import ApiError, ErrorCode
 from contracts.ids import new_ulid
 from infra.database import Database
 from infra.identity.external import Person, Profile
-from infra.store.users import User
-
-RESERVED = ("guest-", "admin")
-"""Beginnings of names that the product gives itself."""
+from infra.store.users import User, is_reserved
 
 Values = dict[str, Any]  # columns
 
@@ -122,7 +119,7 @@ def _tries(profile: Profile, user_id: str) -> Iterator[Values]:
     short = user_id.lower()
     wished = profile.username
     names = [f"{wished}-{short}" if wished else f"user-{short}"]
-    if wished and not wished.lower().startswith(RESERVED):
+    if wished and not is_reserved(wished):
         names.insert(0, wished)
     for is_verified in dict.fromkeys((profile.email_verified, False)):
         for name in names:

@@ -47,3 +47,14 @@ def test_addresses_come_from_the_environment_that_compose_gives(
 
     assert client["redirectUris"] == ["${EDGE_URL}/auth/callback"]
     assert "EDGE_URL" in services(repository)["keycloak"]["environment"]
+
+
+def test_nobody_can_log_in_until_an_operator_makes_somebody(realm: dict[str, Any]) -> None:
+    assert "users" not in realm
+
+
+def test_the_edge_reaches_keycloak_by_its_name_inside_and_browsers_by_its_address(repository: Path) -> None:
+    environment = services(repository)["keycloak"]["environment"]
+
+    assert environment["KC_HOSTNAME_BACKCHANNEL_DYNAMIC"] == "true"
+    assert "127.0.0.1" in environment["KC_HOSTNAME"]
