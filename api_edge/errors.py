@@ -11,14 +11,22 @@ from pydantic_core import ErrorDetails, to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Send
 
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 
 MAX_RETRY_AFTER = 120
 """Seconds; official SDKs don't retry when told to wait longer."""
-NOT_RETRYABLE = frozenset({ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.CANCELLED})
+MAX_SHOWN = 64
+"""Characters of what a client sent that are sent back in a message."""
+NOT_RETRYABLE = frozenset(
+    {ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.CANCELLED, ErrorCode.BUDGET_EXCEEDED}
+)
+METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
+CHALLENGE = b'Bearer realm="jan"'
 _OF_STATUS = {
+    400: ErrorCode.INVALID_JSON,
     401: ErrorCode.INVALID_TOKEN,
     403: ErrorCode.PERMISSION_DENIED,
     404: ErrorCode.NOT_FOUND,
@@ -36,6 +44,12 @@ def error_body(detail: ErrorDetail, request_id: str | None) -> bytes:
     return to_json(detail.public(request_id))
 
 
+def shown(text: str) -> str:
+    """What a client sent as a message may repeat it: cut, and without what a terminal would obey."""
+    short = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in short)
+
+
 def error_headers(detail: ErrorDetail) -> Headers:
     """The headers that belong to an error: when to come back, how to log in."""
     headers = [(b"content-type", b"application/json")]
@@ -45,10 +59,18 @@ def error_headers(detail: ErrorDetail) -> Headers:
     elif detail.status == 503:  # noqa: PLR2004  overloaded: always say when to come back
         headers.append((b"retry-after", b"1"))
     if detail.status == 401:  # noqa: PLR2004  RFC 9110 section 11.6.1
-        headers.append((b"www-authenticate", b'Bearer realm="jan"'))
+        headers.append((b"www-authenticate", challenge(detail.code)))
     if detail.code in NOT_RETRYABLE:
         headers.append((b"x-should-retry", b"false"))
     return headers
+
+
+def challenge(code: str | None) -> bytes:
+    """How to log in, and what was wrong with the try; without a try, nothing was (RFC 6750, section 3.1)."""
+    if code == ErrorCode.MISSING_CREDENTIALS:
+        return CHALLENGE
+    error = b"invalid_request" if code == ErrorCode.AMBIGUOUS_CREDENTIALS else b"invalid_token"
+    return CHALLENGE + b', error="' + error + b'"'
 
 
 async def send_error(
@@ -71,6 +93,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_bug)
 
 
 async def _on_api_error(request: Request, error: Exception) -> Response:
@@ -86,13 +109,31 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  what it is registered for
     code = _OF_STATUS.get(error.status_code, ErrorCode.INTERNAL)
+    path = shown(request.url.path)
     message = {
-        ErrorCode.NOT_FOUND: f"Unknown path: {request.url.path}",
-        ErrorCode.METHOD_NOT_ALLOWED: f"{request.method} is not allowed on {request.url.path}",
+        ErrorCode.NOT_FOUND: f"Unknown path: {path}",
+        ErrorCode.METHOD_NOT_ALLOWED: f"{shown(request.method)} is not allowed on {path}",
     }.get(code, str(error.detail))
     answer = _response(request, ApiError(code, message).detail)
     answer.headers.update(error.headers or {})
+    if code is ErrorCode.METHOD_NOT_ALLOWED:
+        answer.headers["allow"] = ", ".join(_allowed(request))
     return answer
+
+
+async def _on_bug(_: Request, error: Exception) -> Response:
+    """Nobody here answers for a bug: it is told and answered at the outermost layer, once."""
+    raise error
+
+
+def _allowed(request: Request) -> list[str]:
+    """All methods of the path; the framework names those of the first route alone."""
+    routes = request.app.routes
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _response(request: Request, detail: ErrorDetail) -> Response:
@@ -134,10 +175,11 @@ def _param(location: tuple[int | str, ...], value: object, *, is_missing: bool) 
     path = ""
     for at, part in enumerate(location):
         is_last_missing = is_missing and at == len(location) - 1
+        name = shown(str(part))
         if isinstance(part, int):
             path += f"[{part}]"
         elif is_last_missing or value is None or (isinstance(value, dict) and part in value):
-            path += f".{part}" if path else part
+            path += f".{name}" if path else name
         else:
             continue
         value = _step(value, part)

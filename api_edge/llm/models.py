@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from api_edge.errors import shown
 from api_edge.llm.catalog import Catalog
 from contracts.errors import ApiError, ErrorCode
 from contracts.wire.models import Model, ModelList
@@ -28,7 +29,7 @@ def models_router(catalog: Catalog) -> APIRouter:
         """One model, by its short id or by its provider's name, a slash and its id."""
         model = await catalog.find(model_id)
         if model is None:
-            message = f"The model {model_id!r} does not exist; GET /v1/models lists those that do"
+            message = f"The model {shown(model_id)!r} does not exist; GET /v1/models lists those that do"
             raise ApiError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
         return model
 

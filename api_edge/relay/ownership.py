@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from api_edge.deps import Edge
+from api_edge.errors import shown
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import born_at, is_ulid, job_id_of
 from infra.relay.redis import RelayDown
@@ -43,7 +44,7 @@ async def owned(edge: Edge, public_id: str, tenant: str) -> Standing:
 
 def no_such_job(public_id: str) -> ApiError:
     """It does not exist, or is another's: which of the two is not told."""
-    return ApiError(ErrorCode.NOT_FOUND, f"There is no job {public_id!r}, or it is kept no more")
+    return ApiError(ErrorCode.NOT_FOUND, f"There is no job {shown(public_id)!r}, or it is kept no more")
 
 
 async def _standing(edge: Edge, job_id: str) -> Standing:
