@@ -1,6 +1,8 @@
 """Request bodies, read whole within the limits of size, time and depth."""
 
 import asyncio
+import math
+import re
 from typing import Any
 
 from pydantic_core import from_json
@@ -9,6 +11,8 @@ from starlette.types import Receive, Scope
 from contracts.errors import ApiError, ErrorCode
 
 _REFUSED_TYPES = ("multipart/", "image/", "audio/", "video/", "application/octet-stream")
+_VAST = re.compile(rb"[0-9][eE]\+?[0-9]{3}|[0-9]{309}")
+"""What a number may look like that is more than a double holds."""
 
 
 class ClientGone(Exception):
@@ -43,6 +47,8 @@ async def read_json(
     kind = (header(scope, b"content-type") or b"").decode("latin-1").lower()
     if kind.startswith(_REFUSED_TYPES):
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
+    if (header(scope, b"content-encoding") or b"identity").strip().lower() != b"identity":
+        raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "The body must not be compressed")
     body = await read_body(scope, receive, limit=limit, seconds=seconds)
     return parse_object(body, depth=depth), body
 
@@ -59,6 +65,8 @@ def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:
         raise ApiError(ErrorCode.INVALID_TYPE, "The body must be a JSON object")
     if body.count(b"[") + body.count(b"{") > depth and _is_deeper(value, depth):
         raise _too_deep(depth)
+    if _VAST.search(body) and _is_infinite(value):  # it would reach the provider as null
+        raise ApiError(ErrorCode.INVALID_JSON, "The body is not valid JSON: a number is out of range")
     return value
 
 
@@ -90,6 +98,12 @@ def _is_deeper(value: object, depth: int) -> bool:
         if not level:
             return False
     return True
+
+
+def _is_infinite(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return any(map(_is_infinite, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and math.isinf(value)
 
 
 def _too_large(limit: int) -> ApiError:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api_edge.errors import send_error
+from api_edge.errors import send_error, shown
 from contracts.errors import ApiError, ErrorCode
 
 
@@ -69,7 +69,7 @@ class Surfaces:
         server = scope.get("server")
         only = self._ports.get(server[1]) if server else None
         if only is not None and surface_of(path) not in (None, only):
-            detail = ApiError(ErrorCode.NOT_FOUND, f"Unknown path on the {only} port: {path}").detail
+            detail = ApiError(ErrorCode.NOT_FOUND, f"Unknown path on the {only} port: {shown(path)}").detail
             await send_error(send, detail, scope["state"].get("request_id"))
             return
         await self._app(scope, receive, send)

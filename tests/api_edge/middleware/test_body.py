@@ -97,3 +97,29 @@ def test_values_come_through_exactly() -> None:
     value = parse_object(body.encode(), depth=3)
 
     assert value == {"big": 123456789012345678901234567890, "zero": 0, "float": 1.1, "text": "é😀"}
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-1E+309", b"9" * 400 + b".5", b'[{"x": 1e999}]'])
+async def test_a_number_beyond_a_double_is_refused_wherever_it_stands(number: bytes) -> None:
+    with pytest.raises(ApiError) as raised:
+        parse_object(b'{"a": ' + number + b"}", depth=9)
+
+    assert raised.value.detail.code == "invalid_json"
+
+
+@pytest.mark.parametrize("value", [b"1e308", b'"1e400"', b"[1.5e-400]"])
+async def test_a_number_that_fits_is_taken(value: bytes) -> None:
+    assert parse_object(b'{"a": ' + value + b"}", depth=9).keys() == {"a"}
+
+
+@pytest.mark.parametrize(("encoding", "is_taken"), [("gzip", False), ("identity", True), ("Identity", True)])
+async def test_a_compressed_body_is_refused(encoding: str, is_taken: bool) -> None:  # noqa: FBT001
+    asking = read_json(scope(content_encoding=encoding), sending(b"{}"), limit=9, seconds=5, depth=9)
+
+    if is_taken:
+        assert await asking == ({}, b"{}")
+        return
+    with pytest.raises(ApiError) as raised:
+        await asking
+
+    assert raised.value.detail.status == 415
