@@ -18,7 +18,7 @@ from contracts.errors import ApiError, ErrorCode
 from infra.identity.signature import VerifyingKey
 from infra.settings import OidcSettings
 
-STALE_SECONDS = 86_400.0
+STALE_SECONDS = 3_600.0
 """For so long after their last reading keys verify, while the issuer cannot be asked."""
 MIN_RSA_BITS = 2_048
 OF_RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")

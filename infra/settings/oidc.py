@@ -28,7 +28,7 @@ class OidcSettings(BaseSettings):
     """Where an access token lists roles; `guest`, `user` and `admin` count."""
     key_pause: float = 30.0
     """Seconds between two readings of its keys for the sake of unknown ones."""
-    key_ttl: float = 3_600.0
+    key_ttl: float = 900.0
     """Seconds after which its keys are read again; the known ones go on while it is away."""
     timeout: float = 5.0
     """Seconds for one of its answers."""
