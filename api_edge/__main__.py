@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from api_edge.app import Parts, build_app
 from api_edge.auth.parts import open_identity
-from api_edge.deps import Edge
+from api_edge.deps import Edge, NoLimits
 from api_edge.idempotency.jobs import open_job_keys
+from api_edge.limits.limiting import Limiting
 from api_edge.llm.catalog import open_catalog
 from api_edge.middleware.connection import edge_protocol
 from api_edge.middleware.surfaces import Surface
@@ -30,9 +31,10 @@ from contracts.ids import new_ulid
 from contracts.topics import COMPLETION
 from infra.bus.lag import open_lag
 from infra.bus.producer import open_producer
-from infra.database import open_database
+from infra.database import Database, open_database
 from infra.failpoints import planned
-from infra.notices import open_notices
+from infra.limits.gate import Gate, open_gate
+from infra.notices import Notices, open_notices
 from infra.objects import open_objects
 from infra.process import run_process, settle_memory
 from infra.relay.load import LoadBoard
@@ -117,6 +119,7 @@ async def open_app(
         open_stops(reader, producer) as stops,
         open_notices(redis) as notices,
         open_identity(database, notices, settings) as identity,
+        _open_limits(database, notices, settings) as limits,
     ):
         draining = Draining(reader.nudge)
         checks = [
@@ -128,6 +131,9 @@ async def open_app(
             Check("objects", needed=False, ask=objects.ping),
             *identity.checks,
         ]
+        if limits is not None:
+            is_needed = settings.limits.without_redis == "closed"
+            checks.append(Check("limits", needed=is_needed, ask=limits.ping))
         edge = Edge(
             settings=settings.edge,
             producer=producer,
@@ -143,6 +149,7 @@ async def open_app(
             stats=metrics,
             tracing=tracing,
             failpoints=planned(settings.failpoints),
+            limits=NoLimits() if limits is None else Limiting(limits, settings.limits),
         )
         own_port = settings.edge.metrics_port
         parts = Parts(database, catalog, identity, checks, registry if own_port is None else None)
@@ -152,6 +159,18 @@ async def open_app(
             return
         async with serve_metrics(registry, checks, own_port, settings.edge.host):
             yield app, draining
+
+
+@asynccontextmanager
+async def _open_limits(
+    database: Database, notices: Notices, settings: Settings
+) -> AsyncIterator[Gate | None]:
+    """None where limits are switched off."""
+    if not settings.has_limits:
+        yield None
+        return
+    async with open_gate(database, notices, settings) as gate:
+        yield gate
 
 
 @asynccontextmanager

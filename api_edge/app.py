@@ -14,12 +14,14 @@ from typing_extensions import override
 
 from api_edge.auth.parts import IdentityParts
 from api_edge.auth.routes import identity_routers
-from api_edge.deps import Edge
+from api_edge.deps import Edge, NoLimits
 from api_edge.errors import install_error_handlers, send_error
 from api_edge.idempotency.answers import IdempotentAnswers
 from api_edge.idempotency.document import add_keys
 from api_edge.jobs.desk import JobDesk
 from api_edge.jobs.routes import jobs_router
+from api_edge.limits.headers import NAMES as LIMIT_HEADERS
+from api_edge.limits.middleware import RateLimits
 from api_edge.llm import chat, resume
 from api_edge.llm.catalog import Catalog
 from api_edge.llm.document import ERRORS, add_chat, tidy
@@ -28,6 +30,7 @@ from api_edge.middleware.conventions import Conventions
 from api_edge.middleware.identity import Identity, signed_in
 from api_edge.middleware.surfaces import Surface, Surfaces
 from api_edge.ops.router import ops_router
+from api_edge.users.quota import quota_router
 from api_edge.users.routes import users_router
 from contracts.errors import ApiError, ErrorCode
 from infra.database import Database
@@ -43,6 +46,7 @@ EXPOSED_HEADERS = [
     "retry-after",
     "idempotency-replayed",
     "x-job-id",
+    *LIMIT_HEADERS,
 ]
 
 
@@ -110,6 +114,7 @@ def build_api(parts: Parts, edge: Edge) -> Api:
     api.include_router(users_router(parts.identity.profiles))
     api.include_router(models_router(parts.catalog), dependencies=[Depends(signed_in)])
     api.include_router(jobs_router(JobDesk(edge)))
+    api.include_router(quota_router(edge))
     api.router.routes.append(Route(resume.PATH, resume.ResumedCompletion(edge), methods=["GET"]))
     api.include_router(ops_router(parts.checks, version("jan-server"), parts.registry))
     return api
@@ -119,6 +124,8 @@ def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int
     """The whole application."""
     cold = IdempotentAnswers(build_api(parts, edge), parts.database, edge.settings)
     app: ASGIApp = HotRoutes({("POST", chat.PATH): chat.ChatCompletions(edge)}, cold)
+    if not isinstance(edge.limits, NoLimits):
+        app = RateLimits(app, edge.limits, [("POST", chat.PATH)])
     app = Identity(app, parts.identity.credentials.authenticate)
     app = Surfaces(app, ports)
     if edge.settings.cors_origins:

@@ -5,10 +5,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from starlette.types import Scope
+
 from contracts.envelope import Caller, Lane
+from contracts.ids import new_ulid
 from contracts.jobs import ObjectRef
 from contracts.topics import Topic
+from contracts.wire.chat import ChatCompletionRequest
+from contracts.wire.quota import Quota
 from infra.failpoints import Failpoints
+from infra.limits.gate import Kind
 from infra.relay.follower import Follower
 from infra.relay.load import LaneLoad
 from infra.relay.standing import Standing
@@ -127,6 +133,55 @@ class ModelCatalog(Protocol):
         """Whether a request for this model can be served."""
 
 
+class Limits(Protocol):
+    """How much callers may ask for."""
+
+    async def admit(self, scope: Scope, caller: Caller, kind: Kind) -> None:
+        """Let a request in that makes no job. Raises ApiError: 429 or 503."""
+
+    async def admit_chat(
+        self,
+        scope: Scope,
+        caller: Caller,
+        job_id: str,
+        wanted: ChatCompletionRequest,
+        size: int,
+        seconds: float,
+    ) -> None:
+        """Let a chat completion in, holding what it is taken to use. Raises as above, with nothing held."""
+
+    async def release(self, tenant: str, job_id: str) -> None:
+        """The job was not accepted, or is another's: it holds nothing."""
+
+    async def quota(self, caller: Caller) -> Quota:
+        """How a caller stands. Raises ApiError."""
+
+
+class NoLimits:
+    """Limits, switched off."""
+
+    async def admit(self, scope: Scope, caller: Caller, kind: Kind) -> None:
+        """Everything is let in."""
+
+    async def admit_chat(
+        self,
+        scope: Scope,
+        caller: Caller,
+        job_id: str,
+        wanted: ChatCompletionRequest,
+        size: int,
+        seconds: float,
+    ) -> None:
+        """Everything is let in."""
+
+    async def release(self, tenant: str, job_id: str) -> None:
+        """Nothing is held."""
+
+    async def quota(self, caller: Caller) -> Quota:  # noqa: ARG002
+        """Nothing is limited."""
+        return Quota(enforced=False)
+
+
 class JobStats(Protocol):
     """What the edge counts of jobs and streams."""
 
@@ -154,6 +209,7 @@ class Edge:
     stats: JobStats
     tracing: Tracing
     failpoints: Failpoints = field(default_factory=Failpoints)
+    limits: Limits = field(default_factory=NoLimits)
 
 
 @dataclass(frozen=True)
@@ -165,6 +221,8 @@ class Asked:
     span: Span
     size: int
     """Bytes of the body."""
+    job_id: str = field(default_factory=new_ulid)
+    """The job that it becomes, unless its Idempotency-Key stands for another."""
     keyed: Keyed | None = None
     """Its Idempotency-Key, if it carries one."""
     is_detached: bool = False

@@ -52,6 +52,8 @@ class Accepted(JobFact):
     request_id: str | None = None
     model: str | None = None
     deadline: AwareDatetime | None = None
+    key_id: str | None = None
+    """The API key that asked, if one did."""
 
 
 class Claimed(JobFact):

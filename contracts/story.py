@@ -5,6 +5,7 @@ tenth of a model here, and are checked when they are read.
 """
 
 from dataclasses import asdict, dataclass, field
+from datetime import date
 
 from pydantic import AwareDatetime
 
@@ -54,6 +55,10 @@ class Story:
     usage_estimated: bool | None = None
     error: ErrorDetail | None = None
     timeline: list[Entry] = field(default_factory=list)
+    key_id: str | None = None
+    """The API key that asked."""
+    micro_usd: int | None = None
+    """What its usage cost, in millionths of a US dollar, at the prices of its end."""
 
     def usage(self) -> Usage | None:
         """What the job used; None before its end, and where nothing was used."""
@@ -89,3 +94,26 @@ class Story:
                 TimelineEntry(**asdict(entry)) for entry in sorted(self.timeline, key=lambda entry: entry.at)
             ],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one end of a job adds to its tenant's use, or takes away where it was counted wrongly before."""
+
+    tenant: str
+    key_id: str
+    """Empty where no API key asked."""
+    day: date
+    """UTC."""
+    input_tokens: int
+    output_tokens: int
+    micro_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job whose end counted: what it was held for can be settled."""
+
+    job_id: str
+    tenant: str
+    tokens: int

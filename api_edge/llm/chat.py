@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from api_edge.deps import Asked, Edge
-from api_edge.errors import invalid_request
+from api_edge.errors import invalid_request, shown
 from api_edge.idempotency.key import key_of, keyed
 from api_edge.middleware.body import header, read_json
 from api_edge.middleware.identity import caller_of
@@ -17,6 +17,7 @@ from api_edge.relay.submit import submit_completion
 from contracts.errors import ApiError, ErrorCode
 from contracts.jobs import CompletionJob
 from contracts.wire.chat import ChatCompletionRequest
+from infra.limits.gate import Kind
 from infra.telemetry.names import Attribute
 from infra.telemetry.spans import SpanKind
 
@@ -33,18 +34,12 @@ class ChatCompletions:
         """Serve one request. Raises ApiError before the first byte."""
         edge = self._edge
         caller = caller_of(scope)
-        key, leaving = key_of(scope), on_disconnect(scope)
-        body, raw = await read_json(
-            scope,
-            receive,
-            limit=edge.settings.max_body,
-            seconds=edge.settings.body_timeout,
-            depth=edge.settings.max_depth,
-        )
-        wanted = check(body)
-        if not await edge.models.knows(wanted.model):
-            message = f"The model {wanted.model!r} does not exist; GET /v1/models lists those that do"
-            raise ApiError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
+        try:
+            key, leaving = key_of(scope), on_disconnect(scope)
+            body, raw, wanted = await self._read(scope, receive)
+        except ApiError:
+            await edge.limits.admit(scope, caller, Kind.COMPLETIONS)  # it costs a request all the same
+            raise
         request_id = scope["state"]["request_id"]
         parent, state = (_text(header(scope, name)) for name in (b"traceparent", b"tracestate"))
         about = {Attribute.HTTP_METHOD: "POST", Attribute.HTTP_ROUTE: PATH, Attribute.REQUEST_ID: request_id}
@@ -60,6 +55,9 @@ class ChatCompletions:
         )
         failure: str | None = ErrorCode.INTERNAL
         try:
+            await edge.limits.admit_chat(
+                scope, caller, asked.job_id, wanted, len(raw), edge.settings.job_timeout
+            )
             job = CompletionJob(model=wanted.model, stream=bool(wanted.stream), body=body)
             async with submit_completion(edge, asked, job=job, lane=wanted.lane()) as running:
                 scope["state"]["job_id"] = running.job_id
@@ -71,6 +69,24 @@ class ChatCompletions:
             raise
         finally:
             span.end(failure)
+
+    async def _read(
+        self, scope: Scope, receive: Receive
+    ) -> tuple[dict[str, Any], bytes, ChatCompletionRequest]:
+        """The body, as JSON, as it came, and checked."""
+        settings = self._edge.settings
+        body, raw = await read_json(
+            scope,
+            receive,
+            limit=settings.max_body,
+            seconds=settings.body_timeout,
+            depth=settings.max_depth,
+        )
+        wanted = check(body)
+        if not await self._edge.models.knows(wanted.model):
+            message = f"The model {shown(wanted.model)!r} does not exist; GET /v1/models lists those that do"
+            raise ApiError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
+        return body, raw, wanted
 
     async def _answer(
         self, asked: Asked, running: Running, receive: Receive, send: Send, *, is_stream: bool

@@ -66,6 +66,7 @@ class Exchange:
             headers.append((b"x-job-id", job_id.encode()))
         if self._scope["state"].get("replayed"):
             headers.append((b"idempotency-replayed", b"true"))
+        headers += self._scope["state"].get("limits", ())
         return headers
 
 

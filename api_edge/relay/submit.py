@@ -52,16 +52,28 @@ async def submit_completion(
     Raises ApiError, with nothing accepted, when its lane is full or it cannot be made durable.
     """
     edge.failpoints.hit(Moment.REQUESTED)
-    job_id = new_ulid()
-    row = None if asked.keyed is None else await edge.keys.hold(asked.keyed, job_id)
+    job_id = asked.job_id
+    row = await _row(edge, asked)
     if row is None or row.job_id == job_id:
         with edge.relay.follow(job_id) as follower:
             await _accept(edge, asked, Order(job_id, datetime.now(UTC), row), job, lane)
             until = asyncio.get_running_loop().time() + edge.settings.job_timeout + GRACE_SECONDS
             yield Running(job_id=job_id, follower=follower, model=job.model, until=until)
         return
+    await edge.limits.release(asked.caller.tenant, job_id)
     async with _repeated(edge, asked, row, job, lane) as running:
         yield running
+
+
+async def _row(edge: Edge, asked: Asked) -> IdempotencyRow | None:
+    """What the request's key stands for, if it has one."""
+    if asked.keyed is None:
+        return None
+    try:
+        return await edge.keys.hold(asked.keyed, asked.job_id)
+    except ApiError:
+        await edge.limits.release(asked.caller.tenant, asked.job_id)
+        raise
 
 
 @asynccontextmanager
@@ -91,8 +103,10 @@ async def _accept(edge: Edge, asked: Asked, order: Order, job: CompletionJob, la
     except MayHaveArrived:
         if order.row is None:  # with a key, asking again leads to this very job
             await edge.stops.stop(order.job_id, None)
+            await edge.limits.release(asked.caller.tenant, asked.job_id)
         raise
     except ApiError:
+        await edge.limits.release(asked.caller.tenant, asked.job_id)
         if order.row is not None:
             await edge.keys.drop(order.row)
         raise
@@ -174,4 +188,5 @@ def _accepted(envelope: Envelope[CompletionJob]) -> Accepted:
         request_id=envelope.request_id,
         model=envelope.job.model,
         deadline=envelope.deadline,
+        key_id=envelope.caller.key_id,
     )

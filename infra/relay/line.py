@@ -36,13 +36,15 @@ class Script:
 
 APPEND_SCRIPT, CLAIM_SCRIPT = Script(APPEND), Script(CLAIM)
 HOLD_SCRIPT, RELEASE_SCRIPT = Script(HOLD), Script(RELEASE)
+RELAY_SCRIPTS = (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT, RELEASE_SCRIPT)
 
 
 class ScriptLine:
     """Calls scripts. Opened by `open_line`."""
 
-    def __init__(self, pool: ConnectionPool, limit: float) -> None:
+    def __init__(self, pool: ConnectionPool, limit: float, scripts: Sequence[Script] = RELAY_SCRIPTS) -> None:
         self._pool = pool
+        self._scripts = scripts
         self._limit = limit
         self._waiting: deque[asyncio.Future[Any]] = deque()
         self._connection: Connection | None = None
@@ -77,7 +79,7 @@ class ScriptLine:
                 return self._connection
             connection: Connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
             try:
-                for script in (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT, RELEASE_SCRIPT):
+                for script in self._scripts:
                     await connection.send_command("SCRIPT LOAD", script.text)
                     await connection.read_response()
             except BaseException:  # a server that still loads its data refuses: the pool has few places
@@ -124,10 +126,12 @@ class ScriptLine:
 
 
 @asynccontextmanager
-async def open_line(settings: RedisSettings) -> AsyncIterator[ScriptLine]:
-    """A line that connects at its first call."""
+async def open_line(
+    settings: RedisSettings, scripts: Sequence[Script] = RELAY_SCRIPTS
+) -> AsyncIterator[ScriptLine]:
+    """A line for these scripts, which connects at its first call."""
     async with open_pool(settings, patient=True) as pool:
-        line = ScriptLine(pool, settings.timeout)
+        line = ScriptLine(pool, settings.timeout, scripts)
         try:
             yield line
         finally:

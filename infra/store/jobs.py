@@ -68,6 +68,8 @@ class JobRow(Table, table=True):
     usage_estimated: bool | None = None
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
     timeline: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
+    key_id: str | None = Field(default=None, max_length=JOB_ID_LENGTH)
+    micro_usd: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class LedgerPosition(Table, table=True):
@@ -229,7 +231,8 @@ async def begin_rebuild(session: AsyncSession) -> None:
 async def end_rebuild(session: AsyncSession) -> int:
     """The rebuilt rows take the places of those of the same jobs; how many differed.
 
-    A job whose acceptance the topic does not hold any more keeps the row that it had.
+    A job whose acceptance the topic does not hold any more keeps the row that it had. A job that used the
+    same keeps its price: prices change. Where it used something else, the difference is added to the usage.
     """
     connection = await session.connection()
     await connection.execute(
@@ -238,6 +241,8 @@ async def end_rebuild(session: AsyncSession) -> int:
             "AND j.accepted_at IS NOT NULL"
         )
     )
+    await connection.execute(text(_KEEP_PRICES))
+    await connection.execute(text(_CORRECT_USAGE))
     result = await connection.execute(
         text(
             f"INSERT INTO jobs AS j SELECT * FROM jobs_rebuilt ON CONFLICT (job_id) DO UPDATE SET {_CHANGES} "  # noqa: S608
@@ -246,3 +251,27 @@ async def end_rebuild(session: AsyncSession) -> int:
     )
     await connection.execute(text("DROP TABLE jobs_rebuilt"))
     return int(result.rowcount)
+
+
+_KEEP_PRICES = """
+UPDATE jobs_rebuilt r SET micro_usd = j.micro_usd FROM jobs j WHERE j.job_id = r.job_id AND j.model = r.model
+  AND j.input_tokens = r.input_tokens AND j.output_tokens = r.output_tokens
+"""
+_CORRECT_USAGE = """
+WITH counted AS (
+  SELECT 1 AS sign, r.* FROM jobs_rebuilt r JOIN jobs j USING (job_id)
+  UNION ALL SELECT -1, j.* FROM jobs j JOIN jobs_rebuilt r USING (job_id)
+), differing AS (
+  SELECT tenant, coalesce(key_id, '') AS key_id, (ended_at AT TIME ZONE 'UTC')::date AS day,
+    sum(sign * input_tokens) AS inputs, sum(sign * coalesce(output_tokens, 0)) AS outputs,
+    sum(sign * coalesce(micro_usd, 0)) AS costs
+  FROM counted WHERE ended_at IS NOT NULL AND input_tokens IS NOT NULL GROUP BY 1, 2, 3
+)
+INSERT INTO daily_usage AS u (tenant, key_id, day, input_tokens, output_tokens, micro_usd, changes)
+SELECT tenant, key_id, day, inputs, outputs, costs, 1 FROM differing
+WHERE inputs <> 0 OR outputs <> 0 OR costs <> 0 ORDER BY tenant, key_id, day
+ON CONFLICT (tenant, key_id, day) DO UPDATE SET input_tokens = u.input_tokens + excluded.input_tokens,
+  output_tokens = u.output_tokens + excluded.output_tokens, micro_usd = u.micro_usd + excluded.micro_usd,
+  changes = u.changes + 1
+"""
+"""Of jobs that the ledger has: those that were swept are counted already."""

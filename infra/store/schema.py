@@ -13,11 +13,12 @@ from infra.store.refresh_tokens import RefreshToken
 from infra.store.results import ResultRow
 from infra.store.signing_keys import SigningKeyRow
 from infra.store.table import Table
+from infra.store.usage import UsageRow
 from infra.store.users import User
 
 TABLES: tuple[type[Table], ...] = (
     *(User, SigningKeyRow, RefreshToken, ApiKeyRow, DenialRow, BudgetRow, ModelRow),
-    *(JobRow, LedgerPosition, IdempotencyRow, ResultRow, RedriveRow),
+    *(JobRow, LedgerPosition, IdempotencyRow, ResultRow, RedriveRow, UsageRow),
 )
 
 

@@ -5,7 +5,9 @@ edge's `accepted` may come after a worker's `claimed`. The first end of a job co
 redrive: ends that are told again, and whatever a stale attempt tells, change nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC
 from typing import assert_never
 
 from contracts.events import (
@@ -21,7 +23,7 @@ from contracts.events import (
     Redriven,
     Usage,
 )
-from contracts.story import Entry, Story
+from contracts.story import Charge, Ended, Entry, Story
 from contracts.wire.jobs import JobState
 
 MOST_ENTRIES = 200
@@ -32,34 +34,75 @@ MOST_TOKENS = 2**62
 """Who tells more does not count: PostgreSQL could not keep it, and the job's end is worth more."""
 
 
-def fold(stories: dict[str, Story], events: Iterable[Event]) -> set[str]:
+Price = Callable[[str | None, int, int], int]
+"""What tokens in and out of a model cost, in millionths of a US dollar."""
+
+
+def free(_model: str | None, _input_tokens: int, _output_tokens: int) -> int:
+    """Nothing costs anything."""
+    return 0
+
+
+@dataclass
+class Bill:
+    """What the ends that counted add up to, beside the stories. A job's second end, after a redrive, adds to
+    its first: both were used."""
+
+    price: Price = free
+    charges: list[Charge] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+
+    def charge(self, story: Story, sign: int = 1) -> None:
+        """Count what a story tells of its use."""
+        if story.input_tokens is None or story.ended_at is None:
+            return
+        day = story.ended_at.astimezone(UTC).date()
+        numbers = (story.input_tokens, story.output_tokens or 0, story.micro_usd or 0)
+        self.charges.append(
+            Charge(story.tenant, story.key_id or "", day, *(sign * number for number in numbers))
+        )
+
+    def cost(self, story: Story) -> None:
+        """Put a price on it."""
+        if story.input_tokens is None:
+            story.micro_usd = None
+        else:
+            price = self.price(story.model, story.input_tokens, story.output_tokens or 0)
+            story.micro_usd = min(price, MOST_TOKENS)
+
+
+def fold(stories: dict[str, Story], events: Iterable[Event], bill: Bill | None = None) -> set[str]:
     """Add events to the stories of their jobs, in place, beginning those that are new.
 
-    Returns the jobs that changed.
+    Returns the jobs that changed; `bill` is told what they used.
     """
+    bill = bill or Bill()
     changed = set()
     for event in events:
         story = stories.get(event.job_id)
         if story is None:
             story = stories[event.job_id] = Story(job_id=event.job_id, tenant=event.tenant)
-        if _tell(story, event):
+        if _tell(story, event, bill):
             changed.add(event.job_id)
     return changed
 
 
-def _tell(story: Story, event: Event) -> bool:
+def _tell(story: Story, event: Event, bill: Bill) -> bool:
     """Whether the event says something new."""
     if not _is_news(story, event):
         return False
     match event:
         case Accepted():
-            _accepted(story, event)
+            _accepted(story, event, bill)
         case Redriven():
             _redriven(story, event)
         case Claimed() | FirstFrame() | HandedBack() | Postponed():
             _moved(story, event)
         case Finished() | Failed() | Cancelled():
             _ended(story, event)
+            bill.cost(story)
+            bill.charge(story)
+            bill.ended.append(_settled(story))
         case _:
             assert_never(event)
     story.timeline.append(_entry(event))
@@ -76,16 +119,21 @@ def _is_news(story: Story, event: Event) -> bool:
     return story.ended_at is None
 
 
-def _accepted(story: Story, event: Accepted) -> None:
+def _accepted(story: Story, event: Accepted, bill: Bill) -> None:
+    """Told after the end, it says for the first time whose use and which model's that was."""
+    bill.charge(story, -1)
     story.kind, story.lane, story.model = event.kind, event.lane.value, _short(event.model)
     story.user_id, story.request_id = event.user_id, event.request_id
     story.accepted_at, story.deadline = event.at, event.deadline
+    story.key_id = event.key_id
+    bill.cost(story)
+    bill.charge(story)
 
 
 def _redriven(story: Story, event: Redriven) -> None:
     story.redrives = event.redrive
     story.state, story.attempts = JobState.QUEUED, 0  # attempts may be numbered anew: Redis forgets them
-    story.ended_at = story.error = story.finish_reason = story.first_frame_at = None
+    story.ended_at = story.error = story.finish_reason = story.first_frame_at = story.micro_usd = None
     _count(story, None)
 
 
@@ -124,6 +172,11 @@ def _ended(story: Story, event: Finished | Failed | Cancelled) -> None:
             story.state = JobState.CANCELLED
         case _:
             assert_never(event)
+
+
+def _settled(story: Story) -> Ended:
+    tokens = (story.input_tokens or 0) + (story.output_tokens or 0)
+    return Ended(story.job_id, story.tenant, min(tokens, MOST_TOKENS))
 
 
 def _count(story: Story, usage: Usage | None) -> None:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from contracts.errors import ApiError
 from contracts.events import EVENT, Event
 from contracts.ids import ulid_at
+from contracts.story import Ended
 from contracts.topics import EVENTS, Topic
 from infra.bus.batches import Batch
 from infra.bus.errors import BusError
@@ -24,7 +25,8 @@ from infra.store.jobs import (
     move_positions,
     sweep_jobs,
 )
-from workers.ledger.core import fold
+from infra.store.usage import add_usage
+from workers.ledger.core import Bill, Price, fold, free
 
 PAUSE = 1.0
 """Seconds between tries while PostgreSQL is away."""
@@ -49,14 +51,39 @@ class LedgerStats(Protocol):
     def refused(self) -> None: ...
 
 
+class Limits(Protocol):
+    """Who held something for jobs that have ended."""
+
+    def settle(self, ended: Sequence[Ended]) -> None:
+        """Let it be settled in the background, once their use is written."""
+
+
+class NoLimits:
+    """Nothing was held."""
+
+    def settle(self, ended: Sequence[Ended]) -> None:
+        """Nothing to do."""
+
+
 class LedgerWriter:
     """Writes the ledger."""
 
-    def __init__(self, database: Database, stats: LedgerStats, ends: Ends, topic: Topic = EVENTS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        stats: LedgerStats,
+        ends: Ends,
+        topic: Topic = EVENTS,
+        *,
+        price: Price = free,
+        limits: Limits | None = None,
+    ) -> None:
         self._topic = topic.name
         self._database = database
         self._stats = stats
         self._ends = ends
+        self._price = price
+        self._limits = limits or NoLimits()
 
     async def on_batches(self, batches: Sequence[Batch]) -> None:
         """Write batches of different partitions. Waits for as long as PostgreSQL or the broker is away."""
@@ -73,14 +100,17 @@ class LedgerWriter:
 
     async def write(self, batches: Sequence[Batch]) -> int:
         """Write them once; how many events were new. Raises DatabaseUnavailable and BusError."""
+        bill = Bill(self._price)
         async with self._database.begin() as session:
             positions = await lock_positions(session, self._topic, [batch.partition for batch in batches])
             positions |= dict.fromkeys(await self._begun_anew(batches, positions), 0)
             records = [record for batch in batches for record in _take(batch, positions)]
             events = events_of(records, self._stats)
-            refused = await change_stories(session, jobs_of(events), partial(fold, events=events))
+            refused = await change_stories(session, jobs_of(events), partial(fold, events=events, bill=bill))
+            await add_usage(session, bill.charges)
             await move_positions(session, self._topic, positions)
         tell_refused(refused, self._stats)
+        self._limits.settle(bill.ended)
         return len(events)
 
     async def _begun_anew(self, batches: Sequence[Batch], positions: Mapping[int, int]) -> list[int]:
