@@ -16,7 +16,9 @@ from infra.bus.topics import create_topics
 from infra.database import open_database
 from infra.migrations.upgrade import upgrade
 from infra.objects import open_objects
+from infra.sealing import SealBroken, Sealer
 from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, Settings, read_settings
+from infra.store.resealing import reseal
 from infra.store.signing_keys import ensure_signing_key
 
 PATIENCE = 60.0
@@ -37,7 +39,7 @@ async def provision(settings: Settings, report: Report, *, patience: float = PAT
 
     async def database() -> bool:
         return await step("tables", lambda: _tables(settings.database)) and await step(
-            "signing key", lambda: _signing_key(settings.database)
+            "signing key", lambda: _signing_key(settings)
         )
 
     return all(
@@ -65,6 +67,9 @@ async def _tried(name: str, work: Work, report: Report, patience: float) -> bool
                 report(f"{name}: failed after {time.monotonic() - began:.1f} s: {_reason(error)}")
                 return False
             await asyncio.sleep(PAUSE)
+        except SealBroken as error:  # waiting mends no keys
+            report(f"{name}: failed after {time.monotonic() - began:.1f} s: {_reason(error)}")
+            return False
         else:
             report(f"{name}: {state} ({time.monotonic() - began:.2f} s)")
             return True
@@ -76,9 +81,13 @@ async def _tables(settings: DatabaseSettings) -> str:
     return f"at revision {await upgrade(settings)}"
 
 
-async def _signing_key(settings: DatabaseSettings) -> str:
-    async with open_database(settings) as database, database.begin() as session:
-        key = await ensure_signing_key(session, datetime.now(UTC))
+async def _signing_key(settings: Settings) -> str:
+    """The newest key; those from before there were seals are sealed."""
+    sealer = Sealer(settings.seal)
+    async with open_database(settings.database) as database:
+        async with database.begin() as session:
+            key = await ensure_signing_key(session, sealer, datetime.now(UTC))
+        await reseal(database, sealer, only_plain=True)
     return f"{key.algorithm} {key.kid}"
 
 

@@ -16,6 +16,7 @@ from infra.identity.known import Denials, Known
 from infra.identity.oidc import OidcIssuer, open_oidc
 from infra.identity.validator import Policy, Validator, embedded_policy
 from infra.notices import Notices, followed
+from infra.sealing import Sealer
 from infra.settings import IdentitySettings, Settings
 from infra.store.external_users import ExternalUsers
 from infra.store.keyring import open_keyring
@@ -53,7 +54,7 @@ async def open_identity(
     Raises ApiError when the signing keys or the denials cannot be read.
     """
     denials = Denials()
-    keys = await open_keyring(database, settings.identity)
+    keys = await open_keyring(database, Sealer(settings.seal), settings.identity)
     revocations = Revocations(database, notices, settings.identity, denials)
     issuer = Issuer(settings.identity, keys)
     accounts = Accounts(database, settings.identity, issuer, revocations)

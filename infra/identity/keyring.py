@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 
 from contracts.errors import ApiError, ErrorCode
 from infra.identity.keys import SigningKey
@@ -26,17 +27,19 @@ KeyLoader = Callable[[], Awaitable[Sequence[SigningKey]]]
 
 
 class KeyRing:
-    """The keys that verify, of which the newest signs."""
+    """The keys that verify, of which one signs."""
 
     def __init__(
         self,
         load: KeyLoader,
         *,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         read_timeout: float = READ_TIMEOUT,
     ) -> None:
         self._load = load
         self._clock = clock
+        self._wall = wall
         self._read_timeout = read_timeout
         self._keys: dict[str, SigningKey] = {}
         self._tried_at = float("-inf")
@@ -68,11 +71,12 @@ class KeyRing:
         return self._keys.get(kid)
 
     def current(self) -> SigningKey:
-        """The key that signs: the newest that is not retired."""
-        alive = [key for key in self._keys.values() if key.retired_at is None]
+        """The key that signs: the newest that everybody knows. Raises ApiError when there is none."""
+        now = datetime.fromtimestamp(self._wall(), UTC)
+        alive = [key for key in self.all() if key.may_sign(now)]
         if not alive:
             raise ApiError(ErrorCode.DEPENDENCY_DOWN, "The issuer has no signing key")
-        return max(alive, key=lambda key: (key.created_at, key.kid))
+        return next((key for key in alive if key.is_published(now)), alive[-1])
 
     def all(self) -> list[SigningKey]:
         """Every key that verifies, newest first."""

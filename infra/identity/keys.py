@@ -1,7 +1,7 @@
 """The embedded issuer's signing keys: one value for each, bound to one algorithm."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 
@@ -11,6 +11,9 @@ from contracts.ids import new_ulid
 
 RSA_BITS = 2_048
 CURVE = "P-256"
+PUBLISHED_FIRST = timedelta(minutes=3)
+"""So long a new key is published before it signs: longer than an edge and a cache of the key set together
+take to hear of it (a minute each)."""
 
 
 class Algorithm(StrEnum):
@@ -30,6 +33,15 @@ class SigningKey:
     private_pem: str = field(repr=False)
     created_at: datetime
     retired_at: datetime | None = None
+    """When it stops signing, which may be still to come."""
+
+    def may_sign(self, now: datetime) -> bool:
+        """Whether it is not retired."""
+        return self.retired_at is None or self.retired_at > now
+
+    def is_published(self, now: datetime) -> bool:
+        """Whether everybody had the time to hear of it."""
+        return self.created_at + PUBLISHED_FIRST <= now
 
     @cached_property
     def jwk(self) -> RSAKey | ECKey:

@@ -23,7 +23,7 @@ class IdentitySettings(BaseSettings):
     """Keys the hashes under which refresh tokens and API keys are stored; changing it ends them all."""
     leeway: int = 30
     """Seconds of clock difference that validation forgives."""
-    signing_key_days: int = 90
+    signing_key_days: int = Field(90, ge=1)
     """Days after which a new signing key takes over; the old one verifies until its last token has ended."""
     api_keys: int = 5
     """Active API keys of one user, at most."""

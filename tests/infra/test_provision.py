@@ -15,6 +15,7 @@ from infra.bus.topics import open_admin
 from infra.database import DatabaseUnavailable, open_database
 from infra.objects import open_objects
 from infra.provision import _tried, provision
+from infra.sealing import Sealer
 from infra.settings import (
     DatabaseSettings,
     KafkaSettings,
@@ -47,7 +48,8 @@ async def test_empty_servers_get_tables_key_topics_and_bucket(deployment: Settin
     assert succeeded
     assert {line.partition(":")[0] for line in lines} == {"tables", "signing key", "topics", "bucket"}
     async with open_database(deployment.database) as database:
-        assert (await open_keyring(database, deployment.identity)).current().kid in "".join(lines)
+        ring = await open_keyring(database, Sealer(deployment.seal), deployment.identity)
+        assert ring.current().kid in "".join(lines)
     async with open_objects(deployment.objects) as objects:
         await objects.ping()
     async with open_admin(deployment.kafka) as admin:

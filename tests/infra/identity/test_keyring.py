@@ -1,19 +1,20 @@
 """The ring: who signs, who verifies, and how seldom the store is asked."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from contracts.errors import ApiError, ErrorCode
 from infra.identity.keyring import MAX_AGE, MIN_PAUSE, KeyRing
-from infra.identity.keys import Algorithm, SigningKey, new_signing_key
+from infra.identity.keys import PUBLISHED_FIRST, Algorithm, SigningKey, new_signing_key
 
 BORN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def key(kid: str, *, age: int = 0, retired: bool = False) -> SigningKey:
+def key(kid: str, *, age: float = 0, retired: bool = False) -> SigningKey:
+    """A key so many hours old now, which is when BORN is."""
     born = BORN - timedelta(hours=age)
     return SigningKey(kid, Algorithm.ES256, "", born, BORN if retired else None)
 
@@ -45,7 +46,7 @@ def store() -> Store:
 
 @pytest.fixture
 async def ring(store: Store) -> KeyRing:
-    ring = KeyRing(store.load, clock=store.clock)
+    ring = KeyRing(store.load, clock=store.clock, wall=BORN.timestamp)
     await ring.read()
     return ring
 
@@ -57,6 +58,33 @@ async def test_newest_key_that_is_not_retired_signs(ring: KeyRing, store: Store)
 
     assert ring.current().kid == "newer"
     assert [each.kid for each in ring.all()] == ["newest", "newer", "old"]
+
+
+async def test_new_key_signs_only_when_everybody_had_the_time_to_hear_of_it(
+    ring: KeyRing, store: Store
+) -> None:
+    hour = timedelta(hours=1)
+    old = replace(key("old", age=24), retired_at=BORN + timedelta(seconds=1))
+    store.keys = [old, key("fresh", age=PUBLISHED_FIRST / hour - 0.01)]
+    await ring.read()
+    before = ring.current().kid
+    store.keys = [old, key("fresh", age=PUBLISHED_FIRST / hour)]
+
+    await ring.read()
+
+    assert (before, ring.current().kid) == ("old", "fresh")
+
+
+async def test_first_key_signs_at_once(ring: KeyRing, store: Store) -> None:
+    store.keys = [key("first")]
+
+    await ring.read()
+
+    assert ring.current().kid == "first"
+
+
+def test_key_is_published_for_longer_than_its_news_take() -> None:
+    assert PUBLISHED_FIRST.total_seconds() > 2 * MAX_AGE
 
 
 async def test_ring_without_a_key_cannot_sign(store: Store) -> None:
