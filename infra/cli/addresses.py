@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from infra.cli.stack_home import stack_home
 from infra.embedded.control import running_state
-from infra.settings import DatabaseSettings, KafkaSettings
+from infra.settings import DatabaseSettings, KafkaSettings, RedisSettings
 
 
 def stack_kafka() -> KafkaSettings:
@@ -23,6 +23,12 @@ def stack_database() -> DatabaseSettings:
     """The database."""
     url = stack_environment().get("JAN_DATABASE_URL")
     return DatabaseSettings() if url is None else DatabaseSettings(url=SecretStr(url))
+
+
+def stack_redis() -> RedisSettings:
+    """Redis."""
+    url = stack_environment().get("JAN_REDIS_URL")
+    return RedisSettings() if url is None else RedisSettings(url=SecretStr(url))
 
 
 def stack_environment() -> dict[str, str]:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infra.cli import dlq, job, ledger
+from infra.cli import admin, dlq, job, ledger
 from infra.cli.demo import demo
 from infra.cli.down import down
 from infra.cli.logs import logs
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 for command in (demo, up, down, status, logs, topics, setup):
     app.command()(command)
+app.add_typer(admin.app, name="admin")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(job.app, name="job")
 app.add_typer(ledger.app, name="ledger")
