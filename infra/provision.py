@@ -1,4 +1,5 @@
-"""Brings a deployment to the state that edge and workers need: tables, a signing key, topics, a bucket.
+"""Brings a deployment to the state that edge and workers need: tables, a signing key, topics, a bucket, and a
+first admin where the environment has a key for one.
 
 Run it as `python -m infra.provision`, as often as one likes. What is not up yet is waited for, with a limit.
 """
@@ -9,6 +10,8 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from pydantic import SecretStr
+
 from contracts.errors import ApiError
 from contracts.topics import catalogue
 from infra.bus.errors import BusError
@@ -18,6 +21,7 @@ from infra.migrations.upgrade import upgrade
 from infra.objects import open_objects
 from infra.sealing import SealBroken, Sealer
 from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, Settings, read_settings
+from infra.store.first_admin import UnfitKey, admin_key, ensure_first_admin
 from infra.store.resealing import reseal
 from infra.store.signing_keys import ensure_signing_key
 
@@ -38,9 +42,15 @@ async def provision(settings: Settings, report: Report, *, patience: float = PAT
         return await _tried(name, work, report, patience)
 
     async def database() -> bool:
-        return await step("tables", lambda: _tables(settings.database)) and await step(
-            "signing key", lambda: _signing_key(settings)
+        return (
+            await step("tables", lambda: _tables(settings.database))
+            and await step("signing key", lambda: _signing_key(settings))
+            and await first_admin()
         )
+
+    async def first_admin() -> bool:
+        key = settings.identity.admin_key
+        return key is None or await step("first admin", lambda: _first_admin(settings, key))
 
     return all(
         await asyncio.gather(
@@ -67,7 +77,7 @@ async def _tried(name: str, work: Work, report: Report, patience: float) -> bool
                 report(f"{name}: failed after {time.monotonic() - began:.1f} s: {_reason(error)}")
                 return False
             await asyncio.sleep(PAUSE)
-        except SealBroken as error:  # waiting mends no keys
+        except (SealBroken, UnfitKey) as error:  # waiting mends no keys
             report(f"{name}: failed after {time.monotonic() - began:.1f} s: {_reason(error)}")
             return False
         else:
@@ -89,6 +99,12 @@ async def _signing_key(settings: Settings) -> str:
             key = await ensure_signing_key(session, sealer, datetime.now(UTC))
         await reseal(database, sealer, only_plain=True)
     return f"{key.algorithm} {key.kid}"
+
+
+async def _first_admin(settings: Settings, key: SecretStr) -> str:
+    fit = admin_key(key, settings.identity)
+    async with open_database(settings.database) as database, database.begin() as session:
+        return await ensure_first_admin(session, fit, datetime.now(UTC))
 
 
 async def _topics(settings: KafkaSettings) -> str:

@@ -69,6 +69,33 @@ async def test_second_run_changes_nothing(deployment: Settings) -> None:
     assert "0 new" in "".join(second)
 
 
+async def test_a_key_in_the_environment_makes_an_admin(deployment: Settings) -> None:
+    key = SecretStr(f"sk_live_{'a' * 48}")
+    settings = deployment.model_copy(
+        update={"identity": deployment.identity.model_copy(update={"admin_key": key})}
+    )
+    lines: list[str] = []
+
+    succeeded = await provision(settings, lines.append)
+
+    assert succeeded
+    assert any(line.startswith("first admin: admin ") for line in lines)
+    assert key.get_secret_value() not in "".join(lines)
+
+
+async def test_what_is_no_admins_key_is_told_at_once(deployment: Settings) -> None:
+    settings = deployment.model_copy(
+        update={"identity": deployment.identity.model_copy(update={"admin_key": SecretStr("hunter2")})}
+    )
+    lines: list[str] = []
+
+    succeeded = await provision(settings, lines.append)
+
+    assert not succeeded
+    assert any("first admin: failed" in line and "JAN_AUTH_ADMIN_KEY" in line for line in lines)
+    assert "hunter2" not in "".join(lines)
+
+
 async def test_dependency_that_comes_late_is_waited_for() -> None:
     lines: list[str] = []
     outages = [DatabaseUnavailable(), BusUnavailable("no broker")]

@@ -5,10 +5,23 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from contracts.envelope import Role
 from infra.database import Database
 from infra.identity.opaque import keyed_hash
 from infra.store.refresh_tokens import RefreshToken, add_refresh_token, refresh_token_of
-from infra.store.users import add_user, new_guest, user_of
+from infra.store.users import (
+    User,
+    UsernameTaken,
+    add_user,
+    is_reserved,
+    locked_user,
+    new_guest,
+    rename,
+    user_of,
+    users_called,
+    users_claiming,
+    users_with,
+)
 
 pytestmark = pytest.mark.stack
 
@@ -69,3 +82,52 @@ async def test_refresh_token_needs_a_user(store: Database) -> None:
     with pytest.raises(IntegrityError):
         async with store.begin() as session:
             await add_refresh_token(session, token("01NOBODY"))
+
+
+async def test_a_name_is_given_once(store: Database) -> None:
+    first, second = new_guest(NOW), new_guest(NOW)
+    async with store.begin() as session:
+        await add_user(session, first)
+        await add_user(session, second)
+
+    await call(store, first, "ada")
+    with pytest.raises(UsernameTaken):
+        await call(store, second, "ada")
+
+
+async def test_users_are_found_by_what_is_proven(store: Database) -> None:
+    ada, eve = new_guest(NOW), new_guest(NOW)
+    ada.username, ada.email, ada.email_verified = "ada", "Ada@example.com", True
+    eve.email = "ada@example.com"
+    async with store.begin() as session:
+        await add_user(session, ada)
+        await add_user(session, eve)
+
+    async with store.begin() as session:
+        for name in (ada.user_id, "ada", "ada@example.com"):
+            assert [user.user_id for user in await users_called(session, name)] == [ada.user_id]
+        assert [user.user_id for user in await users_claiming(session, "ADA@example.com")] == [eve.user_id]
+        assert await users_called(session, "Ada") == []
+
+
+async def test_users_are_found_by_role(store: Database) -> None:
+    ada, bob = new_guest(NOW), new_guest(NOW)
+    ada.roles = ["user", "admin"]
+    async with store.begin() as session:
+        await add_user(session, ada)
+        await add_user(session, bob)
+
+    async with store.begin() as session:
+        assert [user.user_id for user in await users_with(session, Role.ADMIN)] == [ada.user_id]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Admin2", True), ("guest-1", True), ("ada", False)])
+def test_some_names_are_the_products_own(name: str, *, expected: bool) -> None:
+    assert is_reserved(name) is expected
+
+
+async def call(store: Database, user: User, name: str) -> None:
+    async with store.begin() as session:
+        found = await locked_user(session, user.user_id)
+        assert found is not None
+        await rename(session, found, name)
