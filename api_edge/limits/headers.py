@@ -41,7 +41,8 @@ def limit_headers(entry: Entry) -> Headers:
 
 def duration(seconds: float) -> bytes:
     """As OpenAI writes it: `120ms`, `1s`, `6m0s`."""
-    if seconds < 1:
-        return b"%dms" % math.ceil(seconds * 1000) if seconds > 0 else b"0s"
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:  # noqa: PLR2004  a second
+        return b"%dms" % milliseconds if milliseconds else b"0s"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return b"%dm%ds" % (minutes, rest) if minutes else b"%ds" % rest

@@ -254,8 +254,9 @@ async def end_rebuild(session: AsyncSession) -> int:
 
 
 _KEEP_PRICES = """
-UPDATE jobs_rebuilt r SET micro_usd = j.micro_usd FROM jobs j WHERE j.job_id = r.job_id AND j.model = r.model
-  AND j.input_tokens = r.input_tokens AND j.output_tokens = r.output_tokens
+UPDATE jobs_rebuilt r SET micro_usd = j.micro_usd FROM jobs j WHERE j.job_id = r.job_id
+  AND (j.model, j.input_tokens, j.output_tokens)
+    IS NOT DISTINCT FROM (r.model, r.input_tokens, r.output_tokens)
 """
 _CORRECT_USAGE = """
 WITH counted AS (

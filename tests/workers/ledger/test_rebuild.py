@@ -6,11 +6,12 @@ from dataclasses import replace
 from itertools import zip_longest
 
 import pytest
+from sqlmodel import select
 
 from contracts.errors import ApiError, ErrorCode
 from contracts.events import Cancelled, Event, Postponed
 from contracts.ids import new_ulid
-from contracts.story import Story
+from contracts.story import Charge, Story
 from contracts.topics import Topic, worker_group
 from infra.bus.batches import Batch, open_batches
 from infra.bus.errors import BusError
@@ -19,6 +20,7 @@ from infra.bus.tail import borders_of
 from infra.database import Database
 from infra.settings import KafkaSettings
 from infra.store.jobs import lock_rebuild, positions_of, save_stories, stories_of
+from infra.store.usage import UsageRow, add_usage
 from tests.workers.ledger.telling import NOON, Counts, claimed, finished, post, whole_story
 from workers.ledger.handler import LedgerWriter
 from workers.ledger.rebuild import Rebuild, RebuildRunning, Rebuilt
@@ -182,3 +184,25 @@ async def test_a_rebuild_that_breaks_leaves_the_ledger_as_it_was(store: Database
         await rebuilt(store, nobody, topic)
 
     assert await rows(store, [kept.job_id]) == {kept.job_id: kept}
+
+
+async def test_a_rebuild_corrects_the_use_of_jobs_that_it_puts_right_and_keeps_their_prices(
+    store: Database, kafka: KafkaSettings, topic: Topic
+) -> None:
+    job_id = new_ulid()
+    async with open_producer(kafka) as producer:
+        await post(producer, topic, whole_story(job_id))
+    await Rebuild(store, kafka, ignore, topic).run()
+    async with store.begin() as session:
+        (story,) = (await stories_of(session, [job_id])).values()
+        wrong = replace(story, input_tokens=(story.input_tokens or 0) + 100, micro_usd=9)
+        await save_stories(session, [wrong])
+        await add_usage(session, [Charge("t1", "", NOON.date(), 102, 3, 9)])
+
+    await Rebuild(store, kafka, ignore, topic, price=lambda *_: 4).run()
+    await Rebuild(store, kafka, ignore, topic, price=lambda *_: 8).run()
+
+    async with store.begin() as session:
+        rows = await session.exec(select(UsageRow))
+        (row,) = rows
+    assert (row.input_tokens, row.output_tokens, row.micro_usd) == (2, 3, 4)
