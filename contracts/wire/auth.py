@@ -14,9 +14,10 @@ EMAIL = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9
 """What browsers take for an address (HTML, 4.10.5.1.5), with a dot in its domain."""
 USERNAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$"
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+EXAMPLE_REFRESH: dict[str, JsonValue] = {"refresh_token": "rt_q7Zt0bHhKk0vE2nYw1mJ5rC8sD3fG6xA9uL4pO-iTzM"}
 EXAMPLE_TOKENS: dict[str, JsonValue] = {
     "access_token": "eyJhbGciOiJSUzI1NiIsImtpZCI6Ii4uLiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl",
-    "refresh_token": "rt_q7Zt0bHhKk0vE2nYw1mJ5rC8sD3fG6xA9uL4pO-iTzM",
+    **EXAMPLE_REFRESH,
     "token_type": "Bearer",
     "expires_in": 300,
     "expires_at": "2026-11-22T12:05:00Z",
@@ -48,11 +49,19 @@ class TokenPair(LoggedIn):
 class RefreshAsk(WireShape):
     """A refresh token; a client whose browser holds it in a cookie leaves it out."""
 
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_REFRESH})
+
     refresh_token: Credential | None = Field(None, description="As a login or the last refresh gave it")
 
 
 class RevokeAsk(WireShape):
     """The refresh token whose session shall end."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"refresh_token": EXAMPLE_TOKENS["refresh_token"]}}
+    )
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_REFRESH})
 
     refresh_token: Credential
 
