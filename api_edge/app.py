@@ -15,18 +15,19 @@ from typing_extensions import override
 from api_edge.auth.parts import IdentityParts
 from api_edge.auth.routes import identity_routers
 from api_edge.deps import Edge, NoLimits
+from api_edge.document.whole import describe
 from api_edge.errors import install_error_handlers, send_error
 from api_edge.idempotency.answers import IdempotentAnswers
-from api_edge.idempotency.document import add_keys
 from api_edge.jobs.desk import JobDesk
 from api_edge.jobs.routes import jobs_router
 from api_edge.limits.headers import NAMES as LIMIT_HEADERS
 from api_edge.limits.middleware import RateLimits
 from api_edge.llm import chat, resume
 from api_edge.llm.catalog import Catalog
-from api_edge.llm.document import ERRORS, add_chat, tidy
+from api_edge.llm.document import add_chat
 from api_edge.llm.models import models_router
 from api_edge.middleware.conventions import Conventions
+from api_edge.middleware.envelope import Envelopes
 from api_edge.middleware.identity import Identity, signed_in
 from api_edge.middleware.surfaces import Surface, Surfaces
 from api_edge.ops.router import ops_router
@@ -69,7 +70,7 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:  # an OpenAPI document
         """The document of every route."""
         if self.openapi_schema is None:
-            self.openapi_schema = add_keys(tidy(add_chat(super().openapi())))
+            self.openapi_schema = describe(add_chat(super().openapi()))
         return self.openapi_schema
 
 
@@ -106,7 +107,6 @@ def build_api(parts: Parts, edge: Edge) -> Api:
     """The cold routes, and the document of all."""
     api = Api(
         title=TITLE, description=ABOUT, version=version("jan-server"), docs_url=None, redoc_url=None,
-        responses=ERRORS,
     )  # fmt: skip
     install_error_handlers(api)
     for router in identity_routers(parts.identity):
@@ -120,10 +120,15 @@ def build_api(parts: Parts, edge: Edge) -> Api:
     return api
 
 
+def hot_routes(edge: Edge) -> dict[tuple[str, str], ASGIApp]:
+    """What is served without a framework, by method and path."""
+    return {("POST", chat.PATH): chat.ChatCompletions(edge)}
+
+
 def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int, Surface]) -> ASGIApp:
     """The whole application."""
     cold = IdempotentAnswers(build_api(parts, edge), parts.database, edge.settings)
-    app: ASGIApp = HotRoutes({("POST", chat.PATH): chat.ChatCompletions(edge)}, cold)
+    app: ASGIApp = Envelopes(HotRoutes(hot_routes(edge), cold))
     if not isinstance(edge.limits, NoLimits):
         app = RateLimits(app, edge.limits, [("POST", chat.PATH)])
     app = Identity(app, parts.identity.credentials.authenticate)

@@ -8,10 +8,12 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from api_edge.app import Parts, build_api
+from api_edge.app import Api, Parts, build_api
 from api_edge.auth.parts import IdentityParts
 from api_edge.llm.catalog import Catalog
 from contracts.asyncapi import asyncapi_document
@@ -24,12 +26,19 @@ Document = dict[str, Any]  # a JSON document
 
 
 async def openapi_document() -> Document:
-    """What the edge serves at /openapi.json. Nothing is connected to."""
+    """What the edge serves at /openapi.json."""
+    async with documented_api() as api:
+        return api.openapi()
+
+
+@asynccontextmanager
+async def documented_api() -> AsyncIterator[Api]:
+    """The routes that the document is of. Nothing is connected to."""
     async with open_database(DatabaseSettings()) as database:
         nobody = cast("Any", None)  # routes are described, and none is asked
-        identity = IdentityParts(accounts=nobody, credentials=nobody, profiles=nobody)
+        identity = IdentityParts(accounts=nobody, credentials=nobody, profiles=nobody, keys=nobody)
         parts = Parts(database, Catalog(database), identity, checks=(), registry=None)
-        return build_api(parts, nobody).openapi()
+        yield build_api(parts, nobody)
 
 
 def generated() -> dict[Path, str]:

@@ -38,7 +38,7 @@ Redirect = Annotated[
         max_length=MAX_PARAMETER,
     ),
 ]
-Told = Annotated[str | None, Query(max_length=MAX_PARAMETER)]
+Told = Annotated[str | None, Query(max_length=MAX_PARAMETER, description="As the issuer sends it")]
 
 
 def login_router(login: Login | None, credentials: Credentials) -> APIRouter:

@@ -8,7 +8,13 @@ from api_edge.jobs.desk import JobDesk
 from api_edge.middleware.identity import SignedIn
 from contracts.wire.jobs import Enveloped, JobView, Meta
 
-JobId = Annotated[str, Path(description="The job's ULID, or the id of what it makes, as `chatcmpl-...`")]
+JobId = Annotated[
+    str,
+    Path(
+        description="The job's ULID, or the id of what it makes, as `chatcmpl-...`",
+        examples=["chatcmpl-01KB3M5Q8Z7V2T4X6Y8W0R1S2T"],
+    ),
+]
 
 
 def jobs_router(desk: JobDesk) -> APIRouter:

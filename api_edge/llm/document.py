@@ -1,4 +1,4 @@
-"""What OpenAPI says of the hot routes, made of the contracts by which they check; one tidy form for all."""
+"""What OpenAPI says of the hot routes, made of the contracts by which they check."""
 
 from typing import Any
 
@@ -7,22 +7,41 @@ from pydantic.json_schema import models_json_schema
 from api_edge.llm import resume
 from api_edge.llm.chat import PATH
 from api_edge.relay.disconnect import NAME, OnDisconnect
+from contracts.errors import ErrorCode
 from contracts.wire.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionRequest
-from contracts.wire.errors import ErrorAnswer
 
 JsonObject = dict[str, Any]  # an OpenAPI document
 
 REF = "#/components/schemas/{model}"
-ERRORS: dict[int | str, JsonObject] = {
-    "4XX": {"model": ErrorAnswer, "description": "The request is at fault; the error says how"},
-    "5XX": {"model": ErrorAnswer, "description": "The server, a provider or a dependency is at fault"},
-}
+FAILURES = (
+    ErrorCode.CANCELLED,
+    ErrorCode.PROVIDER_RATE_LIMITED,
+    ErrorCode.WORKER_LOST,
+    ErrorCode.ATTEMPTS_EXHAUSTED,
+    ErrorCode.PROVIDER_UNREACHABLE,
+    ErrorCode.PROVIDER_ERROR,
+    ErrorCode.PROVIDER_BAD_ANSWER,
+    ErrorCode.PROVIDER_STREAM_CUT,
+    ErrorCode.STREAM_LOST,
+    ErrorCode.SERVER_DRAINING,
+    ErrorCode.PROVIDER_TIMEOUT,
+    ErrorCode.DEADLINE_EXCEEDED,
+)
+"""How a job can end, and what can become of its answer on the way."""
+REFUSALS = (
+    ErrorCode.UNSUPPORTED_PARAMETER,
+    ErrorCode.MODEL_NOT_FOUND,
+    ErrorCode.BUDGET_EXCEEDED,
+    ErrorCode.OVERLOADED,
+)
+"""Why one is not begun, beside what can be wrong with any request."""
 EXAMPLE = {
     "model": "smollm2-135m-instruct",
     "messages": [{"role": "user", "content": "Say hello."}],
     "max_tokens": 32,
     "stream": False,
 }
+COMPLETION_ID: JsonObject = {"type": "string", "examples": ["chatcmpl-01KB3M5Q8Z7V2T4X6Y8W0R1S2T"]}
 STREAM_EXAMPLE = 'data: {"id":"chatcmpl-01J...","choices":[...],"x_seq":0}\n\ndata: [DONE]\n\n'
 ON_DISCONNECT: JsonObject = {
     "name": NAME,
@@ -30,7 +49,7 @@ ON_DISCONNECT: JsonObject = {
     "required": False,
     "schema": {"type": "string", "enum": [value.value for value in OnDisconnect]},
 }
-_MODELS = (ChatCompletionRequest, ChatCompletion, ChatCompletionChunk, ErrorAnswer)
+_MODELS = (ChatCompletionRequest, ChatCompletion, ChatCompletionChunk)
 
 
 def add_chat(document: JsonObject) -> JsonObject:
@@ -43,18 +62,6 @@ def add_chat(document: JsonObject) -> JsonObject:
     return document
 
 
-def tidy(document: JsonObject) -> JsonObject:
-    """Without what FastAPI says of its own errors (ours are 400), and in a stable order."""
-    for path in document["paths"].values():
-        for operation in path.values():
-            operation["responses"].pop("422", None)
-    for name in ("HTTPValidationError", "ValidationError"):
-        document["components"]["schemas"].pop(name, None)
-    document["paths"] = dict(sorted(document["paths"].items()))
-    document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
-    return document
-
-
 def _operation() -> JsonObject:
     return {
         "tags": ["chat"],
@@ -62,13 +69,13 @@ def _operation() -> JsonObject:
         "description": "With `stream`, an event stream of chunks that ends with `data: [DONE]`. A failure "
         "before the first token is a plain error; one after it is an error event.",
         "operationId": "create_chat_completion",
-        "security": [{"bearer": []}],
         "parameters": [_on_disconnect("cancel, or detach where an Idempotency-Key is given")],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _ref(ChatCompletionRequest), "example": EXAMPLE}},
         },
         "responses": _responses(),
+        "x-codes": [*REFUSALS, *FAILURES],
     }
 
 
@@ -80,9 +87,8 @@ def _resuming() -> JsonObject:
         "without one missing or twice, or the whole answer of a completion that was not asked for as a "
         "stream, which is waited for.",
         "operationId": "resume_chat_completion",
-        "security": [{"bearer": []}],
         "parameters": [
-            _parameter("completion_id", "path", {"type": "string"}, "The `id` of its chunks"),
+            _parameter("completion_id", "path", COMPLETION_ID, "The `id` of its chunks"),
             _parameter("stream", "query", {"type": "boolean", "default": False}, "As it was asked for"),
             _parameter(
                 resume.CURSOR,
@@ -93,6 +99,7 @@ def _resuming() -> JsonObject:
             _on_disconnect("detach: leaving a resumed stream stops nothing"),
         ],
         "responses": _responses(),
+        "x-codes": FAILURES,
     }
 
 
@@ -107,13 +114,6 @@ def _responses() -> JsonObject:
                     "example": STREAM_EXAMPLE,
                 },
             },
-        },
-        **{
-            str(status): {
-                "description": error["description"],
-                "content": {"application/json": {"schema": _ref(ErrorAnswer)}},
-            }
-            for status, error in ERRORS.items()
         },
     }
 

@@ -9,6 +9,8 @@ from api_edge.llm.catalog import Catalog
 from contracts.errors import ApiError, ErrorCode
 from contracts.wire.models import Model, ModelList
 
+ModelId = Annotated[str, Path(description="Its id; it may hold slashes", examples=["smollm2-135m-instruct"])]
+
 
 def models_router(catalog: Catalog) -> APIRouter:
     """The routes of the model list."""
@@ -25,7 +27,7 @@ def models_router(catalog: Catalog) -> APIRouter:
         )
 
     @router.get("/v1/models/{model_id:path}", summary="Read a model")
-    async def read_model(model_id: Annotated[str, Path(description="Its id; it may hold slashes")]) -> Model:
+    async def read_model(model_id: ModelId) -> Model:
         """One model, by its short id or by its provider's name, a slash and its id."""
         model = await catalog.find(model_id)
         if model is None:

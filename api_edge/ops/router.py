@@ -18,7 +18,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def ops_router(checks: Sequence[Check], version: str, registry: CollectorRegistry | None) -> APIRouter:
     """All routes for operators; `/metrics` only where a registry is given: else it has its own port."""
-    router = APIRouter(tags=["Operations"])
+    router = APIRouter(tags=["operations"])
     router.include_router(_health(Readiness(checks)))
     router.include_router(_version(version))
     router.include_router(swagger_router())

@@ -1,11 +1,17 @@
 """The committed documents are what the code makes, and they tell the truth."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi.routing import iter_route_contexts
+from jsonschema import Draft202012Validator
 
-from api_edge.documents import generated, main, openapi_document
+from api_edge.app import hot_routes
+from api_edge.document.whole import operations
+from api_edge.documents import documented_api, generated, main, openapi_document
+from api_edge.middleware.identity import is_public
+from contracts.errors import CATALOGUE, ErrorCode
 
 
 @pytest.fixture
@@ -29,36 +35,128 @@ def test_a_stale_document_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert main(["--check"]) == 0
 
 
-async def test_every_operation_tells_of_errors_in_the_one_shape(document: dict[str, Any]) -> None:
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            for status in ("4XX", "5XX"):
-                schema = operation["responses"][status]["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}, (method, path)
+async def test_no_operation_goes_without_what_a_reader_needs(document: dict[str, Any]) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    for operation in operations(document):
+        said = operation.said
+        assert said["summary"], operation
+        assert said["operationId"], operation
+        assert len(said["tags"]) == 1, operation
+        assert set(said["tags"]) <= tags, operation
+        assert isinstance(said["security"], list), operation
+
+
+async def test_what_is_guarded_takes_both_credentials_and_nothing_else_needs_one(
+    document: dict[str, Any],
+) -> None:
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "api_key"}
+    for operation in operations(document):
+        security = operation.said["security"]
+        if is_public(operation.path):
+            assert security == [] or {} in security, operation
+        else:
+            assert security == [{"bearer": []}, {"api_key": []}], operation
+
+
+async def test_statuses_are_exact_and_errors_have_the_one_shape_and_an_example(
+    document: dict[str, Any],
+) -> None:
+    for operation in operations(document):
+        responses = operation.said["responses"]
+        assert all(status.isdigit() for status in responses), operation
+        assert {"400", "500"} <= set(responses), operation
+        assert ("401" in responses) or is_public(operation.path), operation
+        for status, answer in responses.items():
+            assert "X-Request-Id" in answer["headers"], operation
+            if status >= "400" and operation.path != "/readyz":
+                content = answer["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/ErrorAnswer"}, operation
+                assert content["examples"], operation
+
+
+async def test_every_error_example_is_of_its_status(document: dict[str, Any]) -> None:
+    examples = document["components"]["examples"]
+    for operation in operations(document):
+        for status, answer in operation.said["responses"].items():
+            for name in answer.get("content", {}).get("application/json", {}).get("examples", {}):
+                assert CATALOGUE[ErrorCode(name)][1] == int(status), operation
+                assert examples[name]["value"]["error"]["code"] == name
+
+
+async def test_every_json_body_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        content = operation.said.get("requestBody", {}).get("content", {}).get("application/json")
+        if content is not None:
+            schema = {**content["schema"], "components": document["components"]}
+            Draft202012Validator(schema).validate(content["example"])
+
+
+async def test_what_stands_in_a_path_is_described_with_an_example(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        for parameter in operation.said["parameters"]:
+            assert parameter.get("description"), (operation, parameter)
+            if parameter["in"] == "path":
+                assert parameter.get("example") or parameter["schema"].get("examples"), operation
+
+
+async def test_plain_json_can_be_had_in_the_envelope(document: dict[str, Any]) -> None:
+    for operation in operations(document):
+        for status, answer in operation.said["responses"].items():
+            content = answer.get("content", {})
+            has_envelope = "application/vnd.jan.v1+json" in content
+            assert has_envelope == ("application/json" in content and status < "300"), operation
+
+
+async def test_an_envelope_is_not_described_twice(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/jobs/{job_id}"]["get"]["responses"]["200"]["content"]
+
+    assert content["application/vnd.jan.v1+json"] == content["application/json"]
 
 
 async def test_chat_completions_are_documented_by_their_contract(document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/chat/completions"]["post"]
 
-    assert operation["security"] == [{"bearer": []}]
     body = operation["requestBody"]["content"]["application/json"]["schema"]
     assert body == {"$ref": "#/components/schemas/ChatCompletionRequest"}
     assert "text/event-stream" in operation["responses"]["200"]["content"]
-    assert "bearer" in document["components"]["securitySchemes"]
+    assert {"502", "504"} <= set(operation["responses"])
 
 
 async def test_resuming_is_documented_with_its_place(document: dict[str, Any]) -> None:
     operation = document["paths"]["/v1/chat/completions/{completion_id}"]["get"]
 
-    assert operation["security"] == [{"bearer": []}]
     names = [parameter["name"] for parameter in operation["parameters"]]
-    assert names == ["completion_id", "stream", "starting_after", "X-On-Disconnect"]
+    assert names[:4] == ["completion_id", "stream", "starting_after", "X-On-Disconnect"]
+
+
+async def test_what_is_served_is_documented_and_the_other_way_round(document: dict[str, Any]) -> None:
+    documented = {(operation.method, operation.path) for operation in operations(document)}
+
+    assert await served() == documented
 
 
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
-    names = set(document["components"]["schemas"])
+    components = document["components"]
 
-    assert references(document) <= {f"#/components/schemas/{name}" for name in names}
+    known = {
+        f"#/components/{kind}/{name}"
+        for kind in ("schemas", "headers", "examples")
+        for name in components[kind]
+    }
+    assert references(document) <= known
+
+
+async def served() -> set[tuple[str, str]]:
+    """What the application answers, but for the document and the page that shows it."""
+    nobody = cast("Any", None)  # routes are counted, and none is asked
+    hot = {(method.lower(), path) for method, path in hot_routes(nobody)}
+    async with documented_api() as api:
+        cold = {
+            (method.lower(), route.path_format or "")
+            for route in iter_route_contexts(api.routes)
+            for method in (route.methods or set()) - {"HEAD"}
+        }
+    return {one for one in hot | cold if one[1] != "/openapi.json" and not one[1].startswith("/api/swagger")}
 
 
 def references(value: object) -> set[str]:
