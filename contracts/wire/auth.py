@@ -57,10 +57,6 @@ class RefreshAsk(WireShape):
 class RevokeAsk(WireShape):
     """The refresh token whose session shall end."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"example": {"refresh_token": EXAMPLE_TOKENS["refresh_token"]}}
-    )
-
     model_config = ConfigDict(json_schema_extra={"example": EXAMPLE_REFRESH})
 
     refresh_token: Credential

@@ -13,8 +13,8 @@ from tests.acceptance.waiting import LIMIT, until
 from tests.product import Product
 
 SOON = 3.0
-"""Seconds in which every edge has to know: the promised one, and two for a busy machine. An edge that was told
-nothing would find out after half a minute."""
+"""Seconds in which every edge has to know: the promised one, and two for a busy machine. An edge that was
+told nothing would find out after half a minute."""
 
 End = Callable[[aiohttp.ClientSession, Json], Awaitable[None]]
 
