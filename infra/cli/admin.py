@@ -17,7 +17,8 @@ from rich.table import Table
 from contracts.envelope import Role
 from infra.cli.addresses import stack_database, stack_redis
 from infra.cli.letters import printable
-from infra.database import DatabaseUnavailable, Transaction, open_database
+from infra.cli.people import Who, meant, named
+from infra.database import DatabaseUnavailable, open_database
 from infra.embedded.server import StackError
 from infra.identity.known import Denials
 from infra.notices import open_notices
@@ -25,13 +26,12 @@ from infra.relay.redis import open_redis
 from infra.settings import IdentitySettings
 from infra.store import standing
 from infra.store.revoking import Revocations
-from infra.store.users import User, users_called, users_claiming, users_with
+from infra.store.users import User, users_with
 
 T = TypeVar("T")
 
 app = typer.Typer(help="Roles of users, and who is an admin.", no_args_is_help=True)
 
-Who = Annotated[str, typer.Argument(help="A user's id, username, or verified email address.")]
 OfRole = Annotated[Role, typer.Option("--role", help="Which role: admin or user.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -41,9 +41,9 @@ def grant(user: Who, *, role: OfRole = Role.ADMIN) -> None:
     """Give a user a role. It is in effect with the user's next token: after a refresh, or a new login."""
     found, had = _run(_granted(user, _given(role)))
     if had:
-        _say(f"{_named(found)} has the role {role} already.")
+        _say(f"{named(found)} has the role {role} already.")
     else:
-        _say(f"{_named(found)} has the role {role} from the next token on: refresh, or log in again.")
+        _say(f"{named(found)} has the role {role} from the next token on: refresh, or log in again.")
 
 
 @app.command()
@@ -51,9 +51,9 @@ def revoke(user: Who, *, role: OfRole = Role.ADMIN) -> None:
     """Take a role away from a user: tokens that hold it are refused at once, sessions go on without it."""
     found, had, left = _run(_revoked(user, _given(role)))
     if not had:
-        _say(f"{_named(found)} does not have the role {role}.")
+        _say(f"{named(found)} does not have the role {role}.")
         return
-    _say(f"{_named(found)} has the role {role} no more; tokens that say otherwise are refused now.")
+    _say(f"{named(found)} has the role {role} no more; tokens that say otherwise are refused now.")
     if role is Role.ADMIN and not left:
         _say("Nobody is an admin now; `jan admin grant` makes one.")
 
@@ -73,7 +73,7 @@ def list_users(*, role: OfRole = Role.ADMIN, as_json: AsJson = False) -> None:
 async def _granted(name: str, role: Role) -> tuple[User, bool]:
     """The user, and whether there was nothing to do."""
     async with _revocations() as revocations, revocations.begin() as work:
-        user = await _meant(work.session, name)
+        user = await meant(work.session, name)
         had = role.value in user.roles
         await standing.grant(work, user.user_id, role)
     return user, had
@@ -82,7 +82,7 @@ async def _granted(name: str, role: Role) -> tuple[User, bool]:
 async def _revoked(name: str, role: Role) -> tuple[User, bool, int]:
     """The user, whether there was something to do, and how many have the role now."""
     async with _revocations() as revocations, revocations.begin() as work:
-        user = await _meant(work.session, name)
+        user = await meant(work.session, name)
         had = role.value in user.roles
         await standing.withdraw(work, user.user_id, role)
         return user, had, len(await users_with(work.session, role))
@@ -91,21 +91,6 @@ async def _revoked(name: str, role: Role) -> tuple[User, bool, int]:
 async def _with_role(role: Role) -> list[User]:
     async with open_database(stack_database()) as database, database.begin() as session:
         return await users_with(session, role)
-
-
-async def _meant(session: Transaction, name: str) -> User:
-    """The one user who is called so. An id, which nobody can choose, outweighs another's name."""
-    called = await users_called(session, name)
-    by_id = [user for user in called if user.user_id == name]
-    match by_id or called:
-        case [user]:
-            return user
-        case []:
-            claiming = await users_claiming(session, name)
-            more = f"; not verified, and so no proof, is that of {_ids(claiming)}" if claiming else ""
-            raise StackError(f"no user is called {name!r}{more}")
-        case several:
-            raise StackError(f"{name!r} may be any of {_ids(several)}; say which by the id")
 
 
 @asynccontextmanager
@@ -129,14 +114,6 @@ def _given(role: Role) -> Role:
     if role is Role.GUEST:
         raise typer.BadParameter("guest is no role to give or take: it marks who has not registered")
     return role
-
-
-def _ids(users: Sequence[User]) -> str:
-    return ", ".join(user.user_id for user in users)
-
-
-def _named(user: User) -> str:
-    return f"{user.username} ({user.user_id})"
 
 
 def _say(line: str) -> None:

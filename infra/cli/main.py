@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infra.cli import admin, dlq, job, ledger
+from infra.cli import admin, dlq, job, ledger, limits
 from infra.cli.demo import demo
 from infra.cli.down import down
 from infra.cli.logs import logs
@@ -23,6 +23,7 @@ app.add_typer(admin.app, name="admin")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(job.app, name="job")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(limits.app, name="limits")
 
 
 def main() -> None:

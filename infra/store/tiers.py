@@ -1,6 +1,6 @@
 """The tier of a tenant: that of its user."""
 
-from sqlalchemy import or_, update
+from sqlalchemy import update
 from sqlmodel import col, func, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -18,13 +18,3 @@ async def set_tier(session: AsyncSession, tenant: str, tier: str | None) -> None
     await session.exec(
         update(User).where(col(User.tenant) == tenant).values(tier=tier, updated_at=func.now())
     )
-
-
-async def user_named(session: AsyncSession, name: str) -> User | None:
-    """The user of this id, username or verified address."""
-    is_meant = or_(
-        col(User.user_id) == name,
-        col(User.username) == name,
-        (func.lower(User.email) == name.lower()) & col(User.email_verified),
-    )
-    return (await session.exec(select(User).where(is_meant).limit(1))).first()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from infra.database import Database
-from infra.store.tiers import set_tier, tier_of, user_named
+from infra.store.tiers import set_tier, tier_of
 from infra.store.users import add_user, new_guest
 
 pytestmark = pytest.mark.stack
@@ -22,16 +22,3 @@ async def test_a_tenant_has_the_tier_that_it_was_given(store: Database) -> None:
 
         assert await tier_of(session, guest.tenant) == "pro"
         assert await tier_of(session, other.tenant) is None
-
-
-async def test_a_user_is_found_by_id_name_or_verified_address(store: Database) -> None:
-    guest, liar = new_guest(datetime.now(UTC)), new_guest(datetime.now(UTC))
-    guest.email, guest.email_verified = "Me@example.com", True
-    liar.email = "other@example.com"
-    async with store.begin() as session:
-        await add_user(session, guest)
-        await add_user(session, liar)
-        names = (guest.user_id, guest.username, "me@example.com", "other@example.com", "nobody")
-        found = [await user_named(session, name) for name in names]
-
-    assert [user and user.user_id for user in found] == [*[guest.user_id] * 3, None, None]
