@@ -40,6 +40,7 @@ MODELS = (
     "scripted-limited",
     "scripted-slow",
     "scripted-tool",
+    "smollm2-135m-instruct",
     "vendor/scripted-large",
 )
 """What the provider lists whenever the product asks, so that every test may name one of them."""
@@ -50,6 +51,7 @@ QUICK = {
     "JAN_WORKER_LEASE": "3",
     "JAN_PROVIDER_RETRY_BASE": "0.02",
     "JAN_PROVIDER_RETRY_LIMIT": "2",
+    "JAN_PROVIDER_KEY": "sk-provider-5f3c9a7d1e2b4c6f",
 }
 """Shorter waits than the product's own, so that tests of them end soon."""
 T = TypeVar("T")
