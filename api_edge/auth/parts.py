@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 from api_edge.auth.accounts import Accounts
 from api_edge.auth.bearer import Credentials
+from api_edge.auth.key_uses import open_key_uses
+from api_edge.auth.key_verifier import KeyVerifier
+from api_edge.auth.keys import ApiKeys
 from api_edge.auth.login import Login
 from api_edge.auth.profile import Profiles
-from contracts.errors import ApiError, ErrorCode
 from infra.database import Database
 from infra.identity.external import external_policy
 from infra.identity.issuer import Issuer
-from infra.identity.known import Denials, Known
+from infra.identity.known import Denials
 from infra.identity.oidc import OidcIssuer, open_oidc
 from infra.identity.validator import Policy, Validator, embedded_policy
 from infra.notices import Notices, followed
@@ -31,18 +33,11 @@ class IdentityParts:
     accounts: Accounts
     credentials: Credentials
     profiles: Profiles
+    keys: ApiKeys
     login: Login | None = None
     """Through the external issuer, where there is one."""
     checks: Sequence[Check] = ()
     """What readiness tells of identity."""
-
-
-class NoKeys:
-    """Verifies no API key."""
-
-    async def validate(self, credential: bytes) -> Known:  # noqa: ARG002
-        """Refuse it."""
-        raise ApiError(ErrorCode.INVALID_API_KEY, "The API key is not known")
 
 
 @asynccontextmanager
@@ -62,12 +57,16 @@ async def open_identity(
     async with (
         open_oidc(settings.oidc) as oidc,
         followed(notices, revocations.heed, revocations.reload),
+        open_key_uses(database) as uses,
     ):
         policies = [embedded_policy(settings.identity, keys), *_external(oidc, users, settings.identity)]
         yield IdentityParts(
             accounts,
-            Credentials(Validator(policies, denials), NoKeys()),
+            Credentials(
+                Validator(policies, denials), KeyVerifier(database, settings.identity, denials, uses)
+            ),
             Profiles(database),
+            ApiKeys(database, settings.identity, revocations),
             login=None if oidc is None else Login(settings.identity, oidc, users, accounts),
             checks=[]
             if oidc is None

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from api_edge.auth.accounts import Accounts
+from api_edge.auth.key_routes import key_router
 from api_edge.auth.login_routes import login_router
 from api_edge.auth.parts import IdentityParts
 from api_edge.auth.profile_routes import profile_router
@@ -28,6 +29,7 @@ def identity_routers(identity: IdentityParts) -> list[APIRouter]:
         session_router(Sessions(identity.accounts), identity.credentials),
         profile_router(identity.accounts, identity.profiles),
         login_router(identity.login, identity.credentials),
+        key_router(identity.keys),
     ]
 
 
