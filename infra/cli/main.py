@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from infra.cli import admin, dlq, job, ledger, limits
+from infra.cli import admin, dlq, job, ledger, limits, secrets, signing_keys
 from infra.cli.demo import demo
 from infra.cli.down import down
 from infra.cli.logs import logs
@@ -24,6 +24,8 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(job.app, name="job")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(limits.app, name="limits")
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(signing_keys.app, name="signing-keys")
 
 
 def main() -> None:

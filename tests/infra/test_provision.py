@@ -20,10 +20,12 @@ from infra.settings import (
     DatabaseSettings,
     KafkaSettings,
     ObjectSettings,
+    SealSettings,
     Settings,
     inherited_environment,
 )
 from infra.store.keyring import open_keyring
+from infra.store.signing_keys import SEALED, signing_key_rows
 from tests.infra.store.scratch import scratch_database
 
 pytestmark = pytest.mark.stack
@@ -94,6 +96,32 @@ async def test_what_is_no_admins_key_is_told_at_once(deployment: Settings) -> No
     assert not succeeded
     assert any("first admin: failed" in line and "JAN_AUTH_ADMIN_KEY" in line for line in lines)
     assert "hunter2" not in "".join(lines)
+
+
+async def test_signing_key_from_before_there_were_seals_is_sealed(deployment: Settings) -> None:
+    await provision(deployment, lambda _: None)
+    async with open_database(deployment.database) as database:
+        async with database.begin() as session:
+            (row,) = await signing_key_rows(session)
+            row.private_pem = SEALED.open(Sealer(deployment.seal), row.kid, row.private_pem)
+
+        succeeded = await provision(deployment, lambda _: None)
+
+        async with database.begin() as session:
+            (row,) = await signing_key_rows(session)
+    assert succeeded
+    assert row.private_pem.startswith("s1.")
+
+
+async def test_key_that_does_not_open_is_said_at_once(deployment: Settings) -> None:
+    await provision(deployment, lambda _: None)
+    other = SealSettings(keys=(SecretStr("other:0123456789abcdef"),))
+    lines: list[str] = []
+
+    succeeded = await provision(deployment.model_copy(update={"seal": other}), lines.append, patience=600)
+
+    assert not succeeded
+    assert any("which JAN_SEAL_KEYS does not hold" in line for line in lines)
 
 
 async def test_dependency_that_comes_late_is_waited_for() -> None:
