@@ -29,6 +29,11 @@ class Collector:
                 for scope in resource.scope_spans:
                     self._spans.extend(scope.spans)
 
+    def texts(self) -> list[str]:
+        """Every span in words."""
+        with self._lock:
+            return [str(span) for span in self._spans]
+
     def trace(self, trace_id: str, until: Callable[[list[Span]], bool], limit: float) -> list[Span]:
         """The spans of a trace when they are as wanted, or as they are when the limit passes. Blocks."""
         end = time.monotonic() + limit

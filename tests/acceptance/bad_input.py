@@ -56,7 +56,7 @@ class Case:
         """Its bytes, for users with these tokens."""
         if "wire" in self.row:
             return _filled(self.row["wire"], names).encode("latin-1")
-        body = self._body()
+        body = self._body(names)
         lines = [f"{self.row.get('method', self._usual_method)} {self.row.get('path', CHAT)} HTTP/1.1"]
         lines += ["Host: test", f"Content-Length: {self.row.get('length', len(body))}", *self._headers()]
         return _filled("\r\n".join([*lines, "", ""]), names).encode("latin-1") + body
@@ -75,14 +75,14 @@ class Case:
             yield f"Content-Type: {kind}"
         yield from given
 
-    def _body(self) -> bytes:
+    def _body(self, names: Mapping[str, str]) -> bytes:
         if "hex" in self.row:
             return bytes.fromhex(self.row["hex"])
         if "with" in self.row:
             return _repeated(GOOD + self.row["with"] + "}").encode()
         if "body" not in self.row and "path" not in self.row:
             return GOOD.rstrip(", ").encode() + b"}"
-        return _repeated(self.row.get("body", "")).encode()
+        return _filled(self.row.get("body", ""), names).encode()
 
 
 def cases() -> list[Case]:

@@ -9,6 +9,7 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from tests.acceptance.asking import CHAT, HELLO, STREAM, Json
+from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
 
@@ -120,13 +121,14 @@ async def test_the_provider_gets_its_own_name_of_the_model(
 
 
 async def test_no_credential_of_the_caller_reaches_the_provider(
-    api: aiohttp.ClientSession, upstream: Upstream, token: str
+    product: Product, api: aiohttp.ClientSession, upstream: Upstream, token: str
 ) -> None:
-    headers = {"X-API-Key": "sk_live_x", "Cookie": "a=b", "X-User-Id": "root"}
+    headers = {"Cookie": "a=b", "X-User-Id": "root"}
 
     async with api.post(CHAT, json=HELLO, headers=headers) as answer:
         assert answer.status == 200
 
     request = await upstream.asked()
     assert token not in "\n".join(request.headers.values())
-    assert not {"authorization", "x-api-key", "cookie", "x-user-id"} & set(request.headers)
+    assert request.headers["authorization"] == f"Bearer {product.extra['JAN_PROVIDER_KEY']}"
+    assert not {"x-api-key", "cookie", "x-user-id"} & set(request.headers)
