@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CollectorRegistry
@@ -13,7 +14,12 @@ from infra.telemetry.exposition import exposition
 from infra.telemetry.readiness import Check, Readiness
 
 PRODUCT = "jan-server"
+OPENMETRICS = "application/openmetrics-text"
 NO_STORE = {"Cache-Control": "no-store"}
+METRICS: dict[int | str, dict[str, Any]] = {  # FastAPI's own type
+    200: {"content": {kind: {"schema": {"type": "string"}} for kind in ("text/plain", OPENMETRICS)}}
+}
+"""In Prometheus's text format, or in OpenMetrics where that is accepted."""
 
 
 def ops_router(checks: Sequence[Check], version: str, registry: CollectorRegistry | None) -> APIRouter:
@@ -64,7 +70,7 @@ def _version(version: str) -> APIRouter:
 def _metrics(registry: CollectorRegistry) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+    @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response, responses=METRICS)
     async def metrics(request: Request) -> Response:
         text, content_type = await exposition(registry, request.headers.get("accept", ""))
         return Response(text, headers={"Content-Type": content_type, **NO_STORE})
