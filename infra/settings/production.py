@@ -72,6 +72,6 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "workers.completion": (_database, _objects),
     "workers.ledger": (_database,),
     "workers.retry": (),
-    "infra.provision": (_database, _objects, _auth_secret),
+    "infra.provision": (_database, _objects, _auth_secret, _seal_keys),
 }
 """By room, as it is started: `python -m <room>`."""
