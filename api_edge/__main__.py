@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 
@@ -19,7 +19,9 @@ from api_edge.deps import Edge, NoLimits
 from api_edge.idempotency.jobs import open_job_keys
 from api_edge.limits.limiting import Limiting
 from api_edge.llm.catalog import open_catalog
-from api_edge.middleware.connection import edge_protocol
+from api_edge.middleware.address import networks
+from api_edge.middleware.connection import Connections, edge_protocol
+from api_edge.middleware.guests import AddressLimits
 from api_edge.middleware.surfaces import Surface
 from api_edge.relay.draining import Draining
 from api_edge.relay.lane_watch import watched
@@ -33,6 +35,7 @@ from infra.bus.lag import open_lag
 from infra.bus.producer import open_producer
 from infra.database import Database, open_database
 from infra.failpoints import planned
+from infra.limits.buckets import Buckets
 from infra.limits.gate import Gate, open_gate
 from infra.notices import Notices, open_notices
 from infra.objects import open_objects
@@ -152,7 +155,15 @@ async def open_app(
             limits=NoLimits() if limits is None else Limiting(limits, settings.limits),
         )
         own_port = settings.edge.metrics_port
-        parts = Parts(database, catalog, identity, checks, registry if own_port is None else None)
+        parts = Parts(
+            database,
+            catalog,
+            identity,
+            checks,
+            registry if own_port is None else None,
+            door=_door(Buckets(redis, settings.limits), settings),
+            is_https=settings.identity.issuer.startswith("https://"),
+        )
         app = build_app(edge, parts, metrics, _surfaces(settings.edge))
         if own_port is None:
             yield app, draining
@@ -185,6 +196,21 @@ async def _open_lanes(
         yield lanes
 
 
+def _door(buckets: Buckets, settings: Settings) -> Callable[[ASGIApp], ASGIApp]:
+    """What counts, by address, those who have no name yet."""
+
+    def door(app: ASGIApp) -> ASGIApp:
+        return AddressLimits(
+            app,
+            buckets,
+            logins=settings.identity.guest_logins,
+            failures=settings.identity.failures,
+            is_open=settings.limits.without_redis == "open",
+        )
+
+    return door
+
+
 async def _listening(reader: RelayReader) -> None:
     if not reader.wire.is_listening:
         raise ConnectionError("the relay's wire is down")
@@ -193,7 +219,7 @@ async def _listening(reader: RelayReader) -> None:
 def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=edge_protocol(settings.send_timeout),
+        http=edge_protocol(settings, Connections(settings, networks(settings.trusted_proxies))),
         loop="none",
         lifespan="off",
         log_config=None,

@@ -1,6 +1,6 @@
 """The edge, put together: hot routes as plain ASGI, FastAPI for the rest, conventions around both."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -26,10 +26,12 @@ from api_edge.llm import chat, resume
 from api_edge.llm.catalog import Catalog
 from api_edge.llm.document import add_chat
 from api_edge.llm.models import models_router
-from api_edge.middleware.conventions import Conventions
+from api_edge.middleware.address import ClientAddress, networks
+from api_edge.middleware.bodies import BoundedBodies
+from api_edge.middleware.conventions import Conventions, Refusals
 from api_edge.middleware.envelope import Envelopes
 from api_edge.middleware.identity import Identity, signed_in
-from api_edge.middleware.surfaces import Surface, Surfaces
+from api_edge.middleware.surfaces import Surface, Surfaces, served_surfaces
 from api_edge.ops.router import ops_router
 from api_edge.users.quota import quota_router
 from api_edge.users.routes import users_router
@@ -61,6 +63,10 @@ class Parts:
     checks: Sequence[Check]
     registry: CollectorRegistry | None
     """Served at /metrics, where it has no port of its own."""
+    door: Callable[[ASGIApp], ASGIApp] = lambda app: app
+    """What stands before the door: limits by address."""
+    is_https: bool = False
+    """Whether clients reach the edge by https."""
 
 
 class Api(FastAPI):
@@ -107,6 +113,7 @@ def build_api(parts: Parts, edge: Edge) -> Api:
     """The cold routes, and the document of all."""
     api = Api(
         title=TITLE, description=ABOUT, version=version("jan-server"), docs_url=None, redoc_url=None,
+        redirect_slashes=False,  # the path that the door judged is the path that is routed
     )  # fmt: skip
     install_error_handlers(api)
     for router in identity_routers(parts.identity):
@@ -127,21 +134,25 @@ def hot_routes(edge: Edge) -> dict[tuple[str, str], ASGIApp]:
 
 def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int, Surface]) -> ASGIApp:
     """The whole application."""
-    cold = IdempotentAnswers(build_api(parts, edge), parts.database, edge.settings)
+    settings = edge.settings
+    cold = BoundedBodies(IdempotentAnswers(build_api(parts, edge), parts.database, settings), settings)
     app: ASGIApp = Envelopes(HotRoutes(hot_routes(edge), cold))
     if not isinstance(edge.limits, NoLimits):
         app = RateLimits(app, edge.limits, [("POST", chat.PATH)])
     app = Identity(app, parts.identity.credentials.authenticate)
-    app = Surfaces(app, ports)
-    if edge.settings.cors_origins:
+    app = parts.door(app)
+    app = ClientAddress(app, networks(settings.trusted_proxies))
+    app = Surfaces(app, ports, served_surfaces(settings.surfaces))
+    if settings.cors_origins:
         app = CORSMiddleware(
-            app,
-            allow_origins=edge.settings.cors_origins,
+            Refusals(app, metrics),
+            allow_origins=settings.cors_origins,
+            allow_credentials="*" not in settings.cors_origins,  # for the cookies of a login
             allow_methods=["*"],
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
-    return Conventions(app, metrics, route_of)
+    return Conventions(app, metrics, route_of, is_https=parts.is_https)
 
 
 def route_of(scope: Scope) -> str:

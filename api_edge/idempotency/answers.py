@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_edge.idempotency.key import HEADER, answer_gone, key_of, keyed
 from api_edge.idempotency.rows import WAIT_SECONDS, Rows, again
+from api_edge.middleware.bodies import once_more
 from api_edge.middleware.body import header, read_body
 from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
@@ -95,7 +96,7 @@ class IdempotentAnswers:
             scope["state"]["replayed"] = True
             await _replay(row, send)
             return
-        await self._run(row, scope, _once_more(body, receive), send)
+        await self._run(row, scope, once_more(body, receive), send)
 
     async def _run(self, row: IdempotencyRow, scope: Scope, receive: Receive, send: Send) -> None:
         recording = Recording(send)
@@ -142,16 +143,6 @@ def _kept(message: Message) -> Headers:
         for name, value in message.get("headers", ())
         if name.lower() in KEPT_HEADERS
     ]
-
-
-def _once_more(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives a body that was read already, and then goes on."""
-    given = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def once_more() -> Message:
-        return next(given, None) or await receive()
-
-    return once_more
 
 
 async def _replay(row: IdempotencyRow, send: Send) -> None:

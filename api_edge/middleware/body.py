@@ -55,14 +55,20 @@ async def read_json(
 
 def parse_object(body: bytes, *, depth: int) -> dict[str, Any]:
     """A JSON object of at most `depth` levels. Raises ApiError."""
+    value = parse_json(body, depth=depth)
+    if not isinstance(value, dict):
+        raise ApiError(ErrorCode.INVALID_TYPE, "The body must be a JSON object")
+    return value
+
+
+def parse_json(body: bytes, *, depth: int) -> Any:  # any JSON
+    """A JSON value of at most `depth` levels. Raises ApiError."""
     try:
         value = from_json(body, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
         if "recursion limit" in str(error):
             raise _too_deep(depth) from error
         raise ApiError(ErrorCode.INVALID_JSON, f"The body is not valid JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ApiError(ErrorCode.INVALID_TYPE, "The body must be a JSON object")
     if body.count(b"[") + body.count(b"{") > depth and _is_deeper(value, depth):
         raise _too_deep(depth)
     if _VAST.search(body) and _is_infinite(value):  # it would reach the provider as null

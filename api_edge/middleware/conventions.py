@@ -15,7 +15,12 @@ from contracts.ids import is_request_id, new_request_id
 
 CLIENT_CLOSED = 499
 """The status of a request whose client went away, in logs and metrics only (nginx's number)."""
-SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+Headers = list[tuple[bytes, bytes]]
+SECURITY_HEADERS: Headers = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+NO_STORE = (b"cache-control", b"no-store")
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+"""Where clients reach the edge by https (RFC 6797)."""
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +35,10 @@ class RequestStats(Protocol):
 class Exchange:
     """One request's answer as it goes out: what was sent, and the headers that all answers carry."""
 
-    __slots__ = ("_scope", "_send", "_started", "request_id", "status")
+    __slots__ = ("_always", "_scope", "_send", "_started", "request_id", "status")
 
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+    def __init__(self, scope: Scope, send: Send, request_id: str, always: Headers) -> None:
+        self._always = always
         self._scope = scope
         self._send = send
         self._started = time.perf_counter()
@@ -49,14 +55,22 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = message.setdefault("headers", [])
-            message["headers"] = [*headers, *self._common()]
+            message["headers"] = [*headers, *self._common(), *self._unless(headers)]
         await self._send(message)
+
+    def _unless(self, given: Headers) -> Headers:
+        """What an answer carries that says nothing else itself."""
+        names = {name.lower() for name, _ in given}
+        headers = [] if b"content-security-policy" in names else [POLICY]
+        if self._scope["state"].get("caller") is not None and b"cache-control" not in names:
+            headers.append(NO_STORE)  # an answer to somebody is nobody else's
+        return headers
 
     def _common(self) -> list[tuple[bytes, bytes]]:
         headers = [
             (b"x-request-id", self.request_id.encode()),
             (b"openai-processing-ms", b"%d" % (self.seconds * 1000)),
-            *SECURITY_HEADERS,
+            *self._always,
         ]
         caller = self._scope["state"].get("caller")
         if caller is not None:
@@ -73,10 +87,18 @@ class Exchange:
 class Conventions:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, stats: RequestStats, route_of: Callable[[Scope], str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        stats: RequestStats,
+        route_of: Callable[[Scope], str],
+        *,
+        is_https: bool = False,
+    ) -> None:
         self._app = app
         self._stats = stats
         self._route_of = route_of
+        self._always = [*SECURITY_HEADERS, STRICT_TRANSPORT] if is_https else SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -84,7 +106,8 @@ class Conventions:
             await self._app(scope, receive, send)
             return
         given = (header(scope, b"x-request-id") or b"").decode("latin-1")
-        exchange = Exchange(scope, send, given if is_request_id(given) else new_request_id())
+        request_id = given if is_request_id(given) else new_request_id()
+        exchange = Exchange(scope, send, request_id, self._always)
         scope.setdefault("state", {})["request_id"] = exchange.request_id
         try:
             await self._app(scope, receive, exchange.send)
@@ -108,3 +131,28 @@ class Conventions:
             return
         body = b"data: " + error_body(detail, exchange.request_id) + b"\n\n"
         await exchange.send({"type": "http.response.body", "body": body})
+
+
+class Refusals:
+    """Inside CORS: a refusal is an answer that a browser's page may read, too."""
+
+    def __init__(self, app: ASGIApp, stats: RequestStats) -> None:
+        self._app = app
+        self._stats = stats
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. What fails after the first byte is left to Conventions."""
+        has_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except ApiError as error:
+            if has_begun:
+                raise
+            self._stats.error(error.detail.code or "unnamed")
+            await send_error(send, error.detail, scope["state"].get("request_id"))

@@ -1,6 +1,6 @@
 """Which path belongs to which surface, and the older names under which clients know them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -51,12 +51,20 @@ def surface_of(path: str) -> Surface | None:
     return Surface.LLM
 
 
-class Surfaces:
-    """Rewrites aliases, and keeps a surface's own port to that surface."""
+def served_surfaces(names: Collection[str]) -> frozenset[Surface]:
+    """The surfaces that a gateway port serves: `all`, or those named."""
+    return frozenset(Surface) if "all" in names else frozenset(Surface(name) for name in names)
 
-    def __init__(self, app: ASGIApp, ports: Mapping[int, Surface]) -> None:
+
+class Surfaces:
+    """Rewrites aliases; keeps a surface's own port to that surface, and the gateway to what it serves."""
+
+    def __init__(
+        self, app: ASGIApp, ports: Mapping[int, Surface], served: Collection[Surface] = frozenset(Surface)
+    ) -> None:
         self._app = app
         self._ports = ports
+        self._served = frozenset(served)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -68,8 +76,10 @@ class Surfaces:
             scope["path"], scope["raw_path"] = path, path.encode()
         server = scope.get("server")
         only = self._ports.get(server[1]) if server else None
-        if only is not None and surface_of(path) not in (None, only):
-            detail = ApiError(ErrorCode.NOT_FOUND, f"Unknown path on the {only} port: {shown(path)}").detail
+        surface = surface_of(path)
+        if surface is not None and surface not in (self._served if only is None else (only,)):
+            where = "on this gateway" if only is None else f"on the {only} port"
+            detail = ApiError(ErrorCode.NOT_FOUND, f"Unknown path {where}: {shown(path)}").detail
             await send_error(send, detail, scope["state"].get("request_id"))
             return
         await self._app(scope, receive, send)
