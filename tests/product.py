@@ -89,9 +89,9 @@ class Product:
         return self.workers[-1]
 
     async def add_ledger(self) -> Child:
-        """Start a ledger worker."""
+        """Start a ledger worker. It settles what edges with limits hold, if any."""
         port = self.servers.place.ports.take(0)
-        settings = {"JAN_WORKER_METRICS_PORT": str(port)}
+        settings = {"JAN_WORKER_METRICS_PORT": str(port), "JAN_RATE_LIMITS": "on"}
         self.ledgers.append(await self._start("workers.ledger", port, settings))
         return self.ledgers[-1]
 

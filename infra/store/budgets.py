@@ -10,6 +10,7 @@ from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from contracts.ids import JOB_ID_LENGTH
+from infra.store.api_keys import ApiKeyRow
 from infra.store.table import Table
 
 
@@ -40,7 +41,10 @@ class BudgetRow(Table, table=True):
     budget_id: str = Field(primary_key=True, max_length=JOB_ID_LENGTH)
     tenant: str = Field(max_length=128, index=True)
     key_id: str | None = Field(
-        default=None, foreign_key="api_keys.key_id", ondelete="CASCADE", max_length=JOB_ID_LENGTH
+        default=None,
+        foreign_key=f"{ApiKeyRow.__tablename__}.key_id",
+        ondelete="CASCADE",
+        max_length=JOB_ID_LENGTH,
     )
     """None for the whole tenant."""
     unit: str = Field(max_length=16)
