@@ -35,6 +35,10 @@ HTML = """<!doctype html>
 <link rel="icon" type="image/png" href="favicon-32x32.png">
 </head>
 <body>
+<p style="margin: 1em auto; max-width: 1420px; padding: 0 20px; font-family: sans-serif">
+<button id="guest" type="button">Log in as a guest</button>
+<output id="told"></output>
+</p>
 <div id="swagger-ui"></div>
 <script src="swagger-ui-bundle.js"></script>
 <script src="initializer.js"></script>
@@ -51,7 +55,26 @@ INITIALIZER = """window.ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   validatorUrl: null,
 });
+
+const told = document.getElementById("told");
+
+document.getElementById("guest").addEventListener("click", async () => {
+  told.textContent = "";
+  try {
+    const answer = await fetch("/auth/guest-login", {method: "POST"});
+    const body = await answer.json();
+    if (answer.ok) {
+      ui.preauthorizeApiKey("bearer", body.access_token);
+      told.textContent = `You are ${body.username} for ${body.expires_in / 60} minutes`;
+    } else {
+      told.textContent = body.error.message;
+    }
+  } catch (error) {
+    told.textContent = `The login failed: ${error.message}`;
+  }
+});
 """
+"""Swagger UI, and a button that logs in: it is the scheme `bearer` that gets the guest's token."""
 
 
 def swagger_router() -> APIRouter:

@@ -1,4 +1,4 @@
-"""A small edge on a real port: the operators' routes, and one route that needs a token."""
+"""A small edge on a real port: the operators' routes, a login, and one route that needs a token or a key."""
 
 import asyncio
 import socket
@@ -9,7 +9,7 @@ from typing import Annotated
 import uvicorn
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
@@ -18,6 +18,9 @@ from contracts.errors import ApiError, ErrorCode
 from infra.telemetry.readiness import Check
 
 TOKEN = "the-right-one"  # noqa: S105  of a toy
+KEY = "sk_live_the_right_one"
+_BEARER = HTTPBearer(scheme_name="bearer", auto_error=False)
+_API_KEY = APIKeyHeader(name="X-API-Key", scheme_name="api_key", auto_error=False)
 
 
 class Greeting(BaseModel):
@@ -35,11 +38,23 @@ def small_app(checks: Sequence[Check], registry: CollectorRegistry | None) -> Fa
     async def answer(_: Request, error: ApiError) -> JSONResponse:
         return JSONResponse(error.detail.public(None), error.detail.status)
 
+    guest: dict[str, str | int] = {"username": "guest-1", "access_token": TOKEN, "expires_in": 300}
+    logins = iter([guest])
+
+    @app.post("/auth/guest-login", include_in_schema=False)
+    async def log_in() -> dict[str, str | int]:
+        known = next(logins, None)
+        if known is None:
+            raise ApiError(ErrorCode.RATE_LIMITED, "Too many guests; ask again later")
+        return known
+
     @app.post("/v1/greetings", tags=["Toy"], operation_id="greet")
     async def greet(
-        greeting: Greeting, token: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]
+        greeting: Greeting,
+        token: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+        key: Annotated[str | None, Depends(_API_KEY)],
     ) -> Greeting:
-        if token.credentials != TOKEN:
+        if key != KEY and (token is None or token.credentials != TOKEN):
             raise ApiError(ErrorCode.INVALID_TOKEN, "Another token, please")
         return greeting
 
