@@ -35,16 +35,21 @@ INSERT INTO users (user_id, tenant, username, is_guest, roles, created_at)
 VALUES ('01ARYZ6S41TSV4RRFFQ69G5FAV', '01ARYZ6S41TSV4RRFFQ69G5FAV', 'guest-1', true, '{guest}', :now)
 """
 
+ENDED_JOB = """
+INSERT INTO jobs (job_id, tenant, state, attempts, redrives, ended_at, input_tokens, output_tokens, timeline)
+VALUES (:id, 't', 'finished', 1, 0, :now, :tokens, 1, '[]')
+"""
+
 
 def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_server_default": True})
     return list(compare_metadata(context, schema()))
 
 
-def to_first_revision(connection: Connection) -> None:
+def to_revision(connection: Connection, revision: str) -> None:
     config = alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "0001")
+    command.upgrade(config, revision)
 
 
 def alembic_config() -> Config:
@@ -63,7 +68,7 @@ async def test_migrated_schema_is_the_one_that_the_code_declares(empty: Database
 async def test_filled_database_of_the_first_release_keeps_its_data(empty: DatabaseSettings) -> None:
     async with open_database(empty) as database:
         async with database.engine.begin() as connection:
-            await connection.run_sync(to_first_revision)
+            await connection.run_sync(to_revision, "0001")
             await connection.execute(text(FIRST_GUEST), {"now": datetime.now(UTC)})
 
         await upgrade(empty)
@@ -72,6 +77,25 @@ async def test_filled_database_of_the_first_release_keeps_its_data(empty: Databa
             guest = await user_of(session, "01ARYZ6S41TSV4RRFFQ69G5FAV")
     assert guest is not None
     assert (guest.username, guest.roles, guest.version, guest.settings) == ("guest-1", ["guest"], 1, {})
+
+
+async def test_the_use_of_known_jobs_is_counted_when_usage_is_added(empty: DatabaseSettings) -> None:
+    async with open_database(empty) as database:
+        async with database.engine.begin() as connection:
+            await connection.run_sync(to_revision, "0006")
+            for job_id, tokens in (("a", 5), ("b", 7), ("c", None)):
+                values = {"id": job_id, "tokens": tokens, "now": datetime(2026, 11, 22, 23, tzinfo=UTC)}
+                await connection.execute(text(ENDED_JOB), values)
+
+        await upgrade(empty)
+
+        async with database.begin() as session:
+            rows = await (await session.connection()).execute(
+                text(
+                    "SELECT tenant, key_id, day::text, input_tokens, output_tokens, changes FROM daily_usage"
+                )
+            )
+            assert [tuple(row) for row in rows] == [("t", "", "2026-11-22", 12, 2, 2)]
 
 
 async def test_migrating_again_changes_nothing_and_keeps_the_data(empty: DatabaseSettings) -> None:
