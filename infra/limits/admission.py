@@ -167,8 +167,8 @@ class Admissions:
             told = readings[at] if readings else ""
             args += [budget.name, budget.held, need[budget.unit], budget.amount, told]
         answer = await self._call(ADMIT_SCRIPT, ask.tenant, args)
-        assert isinstance(answer, list)  # noqa: S101  as the script has it
-        return _verdict(answer)
+        assert isinstance(answer, bytes)  # noqa: S101  as the script has it
+        return _verdict([int(number) for number in answer.split()])
 
     async def settle(self, tenant: str, used: Mapping[str, int], standings: Sequence[Standing] = ()) -> int:
         """Charge what jobs really used, and hold them no longer; how many had been held. A job that is not
