@@ -165,17 +165,11 @@ async def test_bad_requests_cost_as_much_as_good_ones(limited: Limited) -> None:
 
     async with limited.client(token) as api:
         statuses = []
-        for body in (
-            b"{",
-            b'{"model": "scripted"}',
-            b'{"model": "nobody", "messages": [{"role": "user"}]}',
-            b"[]",
-            b"{",
-        ):
+        for body in (b"{", b'{"model": "scripted"}', b'{"model": "scripted", "messages": []}', b"[]", b"{"):
             async with api.post(CHAT, data=body, headers=AS_JSON) as answer:
                 statuses.append(answer.status)
 
-    assert statuses == [400, 400, 404, 400, 429]
+    assert statuses == [400, 400, 400, 400, 429]
 
 
 async def test_the_last_requests_are_given_once_to_a_hundred_on_both_edges(

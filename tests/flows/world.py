@@ -14,7 +14,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Scope
 
 from api_edge.app import HotRoutes
-from api_edge.deps import Edge
+from api_edge.deps import Edge, Limits, NoLimits
 from api_edge.llm.chat import PATH, ChatCompletions
 from api_edge.llm.resume import PATH as RESUME_PATH
 from api_edge.llm.resume import ResumedCompletion
@@ -351,6 +351,7 @@ class World:
         *,
         settings: EdgeSettings | None = None,
         upstream: ProviderSettings | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.bus = MemoryBus()
         self.relay = MemoryRelay()
@@ -376,6 +377,7 @@ class World:
             models=EveryModel(),
             stats=EdgeMetrics(CollectorRegistry()),
             tracing=PassingTracing(),
+            limits=limits or NoLimits(),
         )
         self.postponer = MemoryPostponer()
         self.registry = CollectorRegistry()
@@ -469,7 +471,7 @@ class World:
                 await asyncio.sleep(0)
 
 
-async def _authenticate(headers: list[tuple[bytes, bytes]]) -> Known:
+async def _authenticate(headers: list[tuple[bytes, bytes]], *, is_suspect: bool) -> Known:
     if (b"authorization", b"Bearer t") not in headers:
         raise ApiError(ErrorCode.INVALID_TOKEN, "no")
     return Known(CALLER, float("inf"), frozenset())
