@@ -20,9 +20,7 @@ MAX_RETRY_AFTER = 120
 """Seconds; official SDKs don't retry when told to wait longer."""
 MAX_SHOWN = 64
 """Characters of what a client sent that are sent back in a message."""
-NOT_RETRYABLE = frozenset(
-    {ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.CANCELLED, ErrorCode.BUDGET_EXCEEDED}
-)
+NOT_RETRYABLE = frozenset({ErrorCode.IDEMPOTENCY_KEY_REUSED, ErrorCode.CANCELLED, ErrorCode.BUDGET_EXCEEDED})
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 CHALLENGE = b'Bearer realm="jan"'
 _OF_STATUS = {

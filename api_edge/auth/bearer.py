@@ -12,23 +12,33 @@ KEY_PREFIX = b"sk_"
 """By which a bearer's API key is told from an access token."""
 
 
-class Verifier(Protocol):
-    """Verifies one kind of credential."""
+class TokenVerifier(Protocol):
+    """Verifies access tokens."""
 
-    async def validate(self, credential: bytes) -> Known:
-        """Whom it speaks for. Raises ApiError with a 401."""
+    async def validate(self, token: bytes) -> Known:
+        """Whom one speaks for. Raises ApiError with a 401."""
+
+
+class KeyVerifier(Protocol):
+    """Verifies API keys."""
+
+    async def validate(self, credential: bytes, *, is_suspect: bool = False) -> Known:
+        """Whom one speaks for; a suspect's only if it is known already. Raises ApiError with a 401."""
 
 
 class Credentials:
     """The caller of a request, by an access token or by an API key, each in the header of its choice."""
 
-    def __init__(self, tokens: Verifier, keys: Verifier) -> None:
+    def __init__(self, tokens: TokenVerifier, keys: KeyVerifier) -> None:
         self._tokens = tokens
         self._keys = keys
 
-    async def authenticate(self, headers: Headers) -> Known:
-        """Whom a request speaks for. Raises ApiError with a 401: missing_credentials, invalid_token,
-        invalid_api_key, or ambiguous_credentials where two credentials name different users."""
+    async def authenticate(self, headers: Headers, *, is_suspect: bool = False) -> Known:
+        """Whom a request speaks for. `is_suspect`: its address was refused too often.
+
+        Raises ApiError with a 401: missing_credentials, invalid_token, invalid_api_key, or
+        ambiguous_credentials where two credentials name different users.
+        """
         bearer, key = _given(headers)
         if bearer is None and key is None:
             message = (
@@ -36,9 +46,13 @@ class Credentials:
             )
             raise ApiError(ErrorCode.MISSING_CREDENTIALS, message)
         if bearer is None or bearer == key:
-            return await self._keys.validate(key or b"")
-        known = await (self._keys if bearer.startswith(KEY_PREFIX) else self._tokens).validate(bearer)
-        if key is not None and (await self._keys.validate(key)).caller.user_id != known.caller.user_id:
+            return await self._keys.validate(key or b"", is_suspect=is_suspect)
+        if bearer.startswith(KEY_PREFIX):
+            known = await self._keys.validate(bearer, is_suspect=is_suspect)
+        else:
+            known = await self._tokens.validate(bearer)
+        other = known if key is None else await self._keys.validate(key, is_suspect=is_suspect)
+        if other.caller.user_id != known.caller.user_id:
             raise _ambiguous("The Authorization header and X-API-Key speak for different users; send one")
         return known
 

@@ -44,13 +44,15 @@ class KeyVerifier:
         self._known = KnownTokens(denials)
         self._refused = RefusedKeys()
 
-    async def validate(self, credential: bytes) -> Known:
-        """Whom the key speaks for. Raises ApiError: 401 invalid_api_key, or 503 while the database is away
-        and the key is not known here."""
+    async def validate(self, credential: bytes, *, is_suspect: bool = False) -> Known:
+        """Whom the key speaks for; a suspect's is not looked up. Raises ApiError: 401 invalid_api_key, or 503
+        while the database is away and the key is not known here."""
         if not is_api_key(credential):
             raise _refusal()
         key_hash = keyed_hash(self._settings.secret.get_secret_value(), credential.decode("ascii"))
         known = self._known.find(key_hash.encode(), self._clock())
+        if known is None and is_suspect:
+            raise _refusal()
         if known is None:
             known = await self._looked_up(key_hash)
         if known.caller.key_id is not None:

@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api_edge.middleware.body import header, parse_json, read_body
+from api_edge.middleware.body import check_type, header, parse_json, read_body
 from infra.settings import EdgeSettings
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -24,9 +24,10 @@ class BoundedBodies:
             return
         settings = self._settings
         body = await read_body(scope, receive, limit=settings.max_body, seconds=settings.body_timeout)
-        kind = (header(scope, b"content-type") or b"").lower()
-        if body and b"json" in kind and scope["path"] not in IGNORING:
-            parse_json(body, depth=settings.max_depth)
+        if body and scope["path"] not in IGNORING:
+            check_type(scope)
+            if b"json" in (header(scope, b"content-type") or b"").lower():
+                parse_json(body, depth=settings.max_depth)
         await self._app(scope, once_more(body, receive), send)
 
 

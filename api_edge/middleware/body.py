@@ -40,15 +40,20 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: floa
         raise ApiError(ErrorCode.INVALID_VALUE, message) from error
 
 
-async def read_json(
-    scope: Scope, receive: Receive, *, limit: int, seconds: float, depth: int
-) -> tuple[dict[str, Any], bytes]:
-    """The body as a JSON object, and as it came. Raises ApiError telling what is wrong with it."""
+def check_type(scope: Scope) -> None:
+    """Refuse what says that it is no JSON, or is compressed. Raises ApiError."""
     kind = (header(scope, b"content-type") or b"").decode("latin-1").lower()
     if kind.startswith(_REFUSED_TYPES):
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
     if (header(scope, b"content-encoding") or b"identity").strip().lower() != b"identity":
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, "The body must not be compressed")
+
+
+async def read_json(
+    scope: Scope, receive: Receive, *, limit: int, seconds: float, depth: int
+) -> tuple[dict[str, Any], bytes]:
+    """The body as a JSON object, and as it came. Raises ApiError telling what is wrong with it."""
+    check_type(scope)
     body = await read_body(scope, receive, limit=limit, seconds=seconds)
     return parse_object(body, depth=depth), body
 

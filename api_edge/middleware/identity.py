@@ -3,8 +3,7 @@
 A route that nobody thought of is closed, not open.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
@@ -14,8 +13,14 @@ from contracts.envelope import Caller, Role
 from contracts.errors import ApiError, ErrorCode
 from infra.identity.known import Known
 
-Authenticate = Callable[[list[tuple[bytes, bytes]]], Awaitable[Known]]
-"""Who asks, from the headers of an ASGI scope. Raises ApiError with a 401."""
+
+class Authenticate(Protocol):
+    """Finds who asks."""
+
+    async def __call__(self, headers: list[tuple[bytes, bytes]], *, is_suspect: bool) -> Known:
+        """Who, from the headers of an ASGI scope; of an address that was refused too often, only by what is
+        known already. Raises ApiError with a 401."""
+
 
 PUBLIC = frozenset(
     {
@@ -60,7 +65,8 @@ class Identity:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Raises ApiError: 401, or 403 on an admin route for who is none."""
         if scope["type"] == "http" and not is_public(scope["path"]):
-            known = await self._authenticate(scope["headers"])
+            is_suspect = scope["state"].get("is_suspect", False)
+            known = await self._authenticate(scope["headers"], is_suspect=is_suspect)
             scope["state"]["caller"] = known.caller
             scope["state"]["session_id"] = known.session_id
             if scope["path"].startswith(ADMIN) and Role.ADMIN not in known.caller.roles:

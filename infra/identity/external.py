@@ -72,6 +72,8 @@ class Person:
     version: int
 
 
+REMEMBERED = 60.0
+"""Seconds after which the database is asked again who this is, and what they may: their tokens live long."""
 FindPerson = Callable[[Profile], Awaitable[Person]]
 """Finds or makes the user. Raises ApiError: invalid_token for one who was deactivated."""
 
@@ -96,7 +98,8 @@ def external_policy(
             roles=tuple(sorted(roles)),
             auth_method=AuthMethod.JWT,
         )
-        return Known(caller, claims.exp + leeway, frozenset(names), claims.sid)
+        until = min(claims.exp + leeway, token.now + REMEMBERED)
+        return Known(caller, until, frozenset(names), claims.sid)
 
     signing = Signing(ACCESS_TOKEN, ACCESS_TYPES, settings.algorithms, find_key)
     return Policy(settings.issuer or "", signing, identify)

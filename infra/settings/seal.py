@@ -18,5 +18,5 @@ class SealSettings(BaseSettings):
     keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(words), Field(min_length=1)] = (
         SecretStr(DEFAULT_SEAL_KEY),
     )
-    """Each `name:secret`, secrets of at least 16 characters. The first seals, all open: to rotate, put a new
-    one in front, run `jan secrets reseal`, and take the old one away."""
+    """Each `name:secret`, secrets of at least 16 characters. The first seals, all open. To rotate: add a new
+    one at the end everywhere, then put it in front, run `jan secrets reseal`, and take the old one away."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import aiohttp
+from typing_extensions import override
 
 from tests.acceptance.asking import Json
 
@@ -21,6 +22,7 @@ class Operation:
     fields: frozenset[tuple[str, str]]
     """Where each of its parameters stands (`path`, `query`, `header`, `cookie`, `body`), and its name."""
 
+    @override
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 

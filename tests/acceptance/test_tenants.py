@@ -66,7 +66,19 @@ async def job(owner: Client) -> str:
     return job_id_of(await completion(owner)) or ""
 
 
+async def api_key(owner: Client) -> str:
+    """An API key: the one that there is, since a user may have only a few."""
+    async with owner.get("/auth/api-keys") as answer:
+        kept = [row["id"] for row in (await answer.json())["data"] if row["status"] == "active"]
+    if kept:
+        return str(kept[0])
+    async with owner.post("/auth/api-keys", json={"name": "mine"}) as answer:
+        assert answer.status == 201, await answer.text()
+        return str((await answer.json())["id"])
+
+
 KINDS = {
+    "key_id": Kind(api_key, new_ulid, "/auth/api-keys"),
     "completion_id": Kind(completion, lambda: chat_id(new_ulid()), "/v1/chat/completions/{}"),
     "job_id": Kind(job, new_ulid, "/v1/chat/completions/chatcmpl-{}"),
 }
@@ -77,10 +89,13 @@ NO_ONES = {
     ("body", "token"): "a credential: who has it is its owner",
     ("query", "starting_after"): "a number within the object that the path names",
     ("header", "Idempotency-Key"): "tried below",
+    ("query", "after"): "tried below",
 }
 QUERIES = {
     "/v1/chat/completions/{completion_id}": ["", "?stream=true", "?stream=true&starting_after=0"],
 }
+LISTED = {"GET /auth/api-keys": "key_id"}
+"""What kind of object a list's `after` names."""
 BODIES: dict[str, Json] = {}
 """What an operation with an id in its path needs to be sent, to be refused for the id alone."""
 
@@ -141,6 +156,22 @@ async def test_another_tenants_object_is_answered_like_one_that_nobody_has(
         assert await shown(owner, kind, mine) == before, f"{operation} of a stranger changed it"
 
     assert differing == []
+
+
+async def test_another_tenants_object_is_no_place_in_a_list(
+    product: Product, owner: Client, strangers: dict[str, Client]
+) -> None:
+    lists = [one for one in await operations(product.url) if ("query", "after") in one.fields]
+
+    assert {str(operation) for operation in lists} == LISTED.keys()
+    for operation in lists:
+        kind = KINDS[LISTED[str(operation)]]
+        mine, nobodys = await kind.make(owner), kind.unknown()
+        for stranger in strangers.values():
+            path = operation.path + "?after={one}"
+            foreign, unknown = [await asked(stranger, operation, path, one) for one in (mine, nobodys)]
+            assert foreign == unknown
+            assert foreign[0] == 400
 
 
 @pytest.mark.parametrize("text", ["hi", "of another tenant"], ids=["same body", "other body"])
