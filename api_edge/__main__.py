@@ -45,7 +45,7 @@ from infra.relay.reader import RelayReader, open_reader
 from infra.relay.redis import open_redis, ping
 from infra.settings import EdgeSettings, Settings, read_settings
 from infra.telemetry.logs import open_logs
-from infra.telemetry.metrics import EdgeMetrics, open_registry
+from infra.telemetry.metrics import ConnectionMetrics, EdgeMetrics, open_registry
 from infra.telemetry.readiness import Check
 from infra.telemetry.serving import serve_metrics
 from infra.telemetry.tracing import open_tracing
@@ -65,7 +65,9 @@ async def serve(settings: Settings) -> None:
     sockets = [_listen(settings.edge.host, port) for port in _ports(settings.edge)]
     async with open_app(settings, registry) as (app, draining):
         settle_memory()
-        server = EdgeServer(_config(app, settings.edge), draining, settings.edge)
+        trusted = networks(settings.edge.trusted_proxies)
+        connections = Connections(settings.edge, trusted, ConnectionMetrics(registry))
+        server = EdgeServer(_config(app, settings.edge, connections), draining, settings.edge)
         log.info("edge_serving", extra={"ports": [one.getsockname()[1] for one in sockets]})
         await server.serve(sockets=sockets)
 
@@ -216,10 +218,11 @@ async def _listening(reader: RelayReader) -> None:
         raise ConnectionError("the relay's wire is down")
 
 
-def _config(app: ASGIApp, settings: EdgeSettings) -> uvicorn.Config:
+def _config(app: ASGIApp, settings: EdgeSettings, connections: Connections) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=edge_protocol(settings, Connections(settings, networks(settings.trusted_proxies))),
+        http=edge_protocol(settings, connections),
+        ws="none",
         loop="none",
         lifespan="off",
         log_config=None,

@@ -7,12 +7,14 @@ for ever, and closing the connection would wait as well, since what was written 
 
 import asyncio
 from collections import Counter
+from typing import Protocol
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from api_edge.errors import error_body
 from api_edge.middleware.address import Networks, is_within
+from api_edge.middleware.upgrades import PlainProtocol
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import new_request_id
 from infra.settings import EdgeSettings
@@ -20,30 +22,42 @@ from infra.settings import EdgeSettings
 REASONS = {400: "Bad Request", 414: "URI Too Long", 431: "Request Header Fields Too Large"}
 
 
+class ConnectionStats(Protocol):
+    """What is told of connections."""
+
+    def opened(self) -> None: ...
+    def closed(self) -> None: ...
+    def refused(self, limit: str) -> None: ...
+
+
 class Connections:
     """How many there are, in all and of each address."""
 
-    def __init__(self, settings: EdgeSettings, trusted: Networks = ()) -> None:
+    def __init__(self, settings: EdgeSettings, trusted: Networks, stats: ConnectionStats) -> None:
         self._most = settings.max_connections
         self._most_of_one = settings.max_connections_per_address
         self._trusted = trusted
         self._counts: Counter[str] = Counter()
-        self.refused = 0
+        self._stats = stats
 
     def __len__(self) -> int:
         return self._counts.total()
 
     def enter(self, address: str) -> bool:
         """Count a connection in, if there is room for it. A trusted proxy's are counted in all only."""
-        is_one_too_many = self._counts[address] >= self._most_of_one and not is_within(address, self._trusted)
-        if is_one_too_many or len(self) >= self._most:
-            self.refused += 1
+        if len(self) >= self._most:
+            self._stats.refused("all")
+            return False
+        if self._counts[address] >= self._most_of_one and not is_within(address, self._trusted):
+            self._stats.refused("address")
             return False
         self._counts[address] += 1
+        self._stats.opened()
         return True
 
     def leave(self, address: str) -> None:
         """Count it out."""
+        self._stats.closed()
         self._counts[address] -= 1
         if not self._counts[address]:
             del self._counts[address]
@@ -53,12 +67,12 @@ class Refused(Exception):
     """A request's head is not taken; why is kept with the connection."""
 
 
-def edge_protocol(settings: EdgeSettings, connections: Connections) -> type[HttpToolsProtocol]:
+def edge_protocol(settings: EdgeSettings, connections: Connections) -> type[PlainProtocol]:
     """The protocol of connections with these limits."""
     return type("BoundProtocol", (EdgeProtocol,), {"settings": settings, "counted": connections})
 
 
-class EdgeProtocol(HttpToolsProtocol):
+class EdgeProtocol(PlainProtocol):
     """One connection of the edge."""
 
     settings: EdgeSettings
@@ -139,6 +153,8 @@ class EdgeProtocol(HttpToolsProtocol):
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             self._refuse(ErrorCode.INVALID_VALUE, "Send the Host header once")  # RFC 9112, 3.2
+        if self.parser.get_method() == b"CONNECT":
+            self._refuse(ErrorCode.INVALID_VALUE, "This server is no proxy")
         super().on_headers_complete()
 
     @override

@@ -136,3 +136,30 @@ class EdgeMetrics:
     def frames_filled(self, count: int) -> None:
         """Frames that the wire lost, or a slow client left behind, were read from the log."""
         self._filled.inc(count)
+
+
+class ConnectionMetrics:
+    """The connections of an edge process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._open = Gauge(Metric.CONNECTIONS_OPEN, "Connections that clients hold open", registry=registry)
+        self._refused = Series(
+            Counter(
+                Metric.CONNECTIONS_REFUSED,
+                "Connections closed at once, by the limit: of all, or of one address",
+                ("limit",),
+                registry=registry,
+            )
+        )
+
+    def opened(self) -> None:
+        """A client is there."""
+        self._open.inc()
+
+    def closed(self) -> None:
+        """It is gone."""
+        self._open.dec()
+
+    def refused(self, limit: str) -> None:
+        """There was no room: within `all`, or within those of its `address`."""
+        self._refused.of(limit).inc()

@@ -87,6 +87,8 @@ class Metric(StrEnum):
     LANE_WAITING = "jan_lane_waiting"
     LANE_WAIT = "jan_lane_expected_wait_seconds"
     STREAMS_OPEN = "jan_streams_open"
+    CONNECTIONS_OPEN = "jan_connections_open"
+    CONNECTIONS_REFUSED = "jan_connections_refused_total"
     FIRST_TOKEN = "jan_first_token_seconds"  # noqa: S105  a metric, not a token
 
     JOBS_IN_FLIGHT = "jan_jobs_in_flight"

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager, contextmanager
 
 import pytest
 import uvicorn
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api_edge.middleware.address import networks
 from api_edge.middleware.connection import Connections, edge_protocol
 from infra.settings import EdgeSettings
+from infra.telemetry.metrics import ConnectionMetrics
 
 LIMIT = 10.0
 SEND_TIMEOUT = 0.2
@@ -138,6 +140,8 @@ async def test_a_connection_that_rests_between_requests_is_kept() -> None:
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400, "invalid_value"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\x00c\r\n\r\n", 400, "invalid_value"),
         (b"NONSENSE\r\n\r\n", 400, "invalid_value"),
+        (b"CONNECT other:80 HTTP/1.1\r\nHost: other:80\r\n\r\n", 400, "invalid_value"),
+        (b"CONNECT /abc HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400, "invalid_value"),
     ],
     ids=[
         "long target",
@@ -151,6 +155,8 @@ async def test_a_connection_that_rests_between_requests_is_kept() -> None:
         "negative length",
         "NUL in a header",
         "no HTTP",
+        "a proxy's method",
+        "a proxy's method with a path",
     ],
 )
 async def test_a_head_that_is_too_much_or_two_things_at_once_is_refused(
@@ -231,13 +237,16 @@ async def test_connections_beyond_the_most_are_closed_and_those_within_served() 
 
 def test_an_address_has_its_share_of_connections_and_a_trusted_proxy_all() -> None:
     settings = EdgeSettings(max_connections=4, max_connections_per_address=2)
-    counted = Connections(settings, networks(["10.0.0.0/8"]))
+    registry = CollectorRegistry()
+    counted = Connections(settings, networks(["10.0.0.0/8"]), ConnectionMetrics(registry))
 
     taken = [counted.enter("192.0.2.1") for _ in range(3)] + [counted.enter("10.1.1.1") for _ in range(3)]
     counted.leave("192.0.2.1")
 
     assert taken == [True, True, False, True, True, False]
-    assert (len(counted), counted.refused) == (3, 2)
+    assert len(counted) == registry.get_sample_value("jan_connections_open") == 3
+    for limit in ("all", "address"):
+        assert registry.get_sample_value("jan_connections_refused_total", {"limit": limit}) == 1
     assert counted.enter("192.0.2.1")
 
 
@@ -260,9 +269,10 @@ async def passed(seconds: float) -> None:
 @asynccontextmanager
 async def _serving(application: ASGIApp, **given: float) -> AsyncIterator[int]:
     settings = EdgeSettings.model_validate({"send_timeout": SEND_TIMEOUT, **given})
+    connections = Connections(settings, (), ConnectionMetrics(CollectorRegistry()))
     config = uvicorn.Config(
         application,
-        http=edge_protocol(settings, Connections(settings)),
+        http=edge_protocol(settings, connections),
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -5,7 +5,13 @@ from prometheus_client import CollectorRegistry
 
 from infra.telemetry.exposition import exposition
 from infra.telemetry.ledger_metrics import LedgerMetrics
-from infra.telemetry.metrics import FIRST_TOKEN_BUCKETS, WORK_BUCKETS, EdgeMetrics, open_registry
+from infra.telemetry.metrics import (
+    FIRST_TOKEN_BUCKETS,
+    WORK_BUCKETS,
+    ConnectionMetrics,
+    EdgeMetrics,
+    open_registry,
+)
 from infra.telemetry.names import Metric
 from infra.telemetry.worker_metrics import WorkerMetrics
 
@@ -153,6 +159,7 @@ async def test_every_name_is_told_by_the_edge_or_a_worker() -> None:
     edge, worker = open_registry("edge", "1.2.3"), open_registry("worker-completion", "1.2.3")
     ledger = open_registry("worker-ledger", "1.2.3")
     EdgeMetrics(edge)
+    ConnectionMetrics(edge)
     WorkerMetrics(worker)
     LedgerMetrics(ledger)
 
@@ -171,3 +178,15 @@ async def test_a_reader_that_asks_for_openmetrics_gets_it(
 
     assert content_type.startswith("application/openmetrics-text")
     assert text.endswith(b"# EOF\n")
+
+
+def test_connections_are_counted_while_open_and_when_refused(registry: CollectorRegistry) -> None:
+    connections = ConnectionMetrics(registry)
+
+    connections.opened()
+    connections.opened()
+    connections.closed()
+    connections.refused("address")
+
+    assert registry.get_sample_value("jan_connections_open") == 1
+    assert registry.get_sample_value("jan_connections_refused_total", {"limit": "address"}) == 1
