@@ -57,14 +57,17 @@ BAD_BODIES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize("key", ["", "not-a-token", "sk_live_" + "0" * 48])
-async def test_a_bad_token_is_an_authentication_error(product: Product, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [("", "invalid_token"), ("not-a-token", "invalid_token"), ("sk_live_" + "0" * 48, "invalid_api_key")],
+)
+async def test_a_bad_credential_is_an_authentication_error(product: Product, key: str, code: str) -> None:
     async with AsyncOpenAI(base_url=f"{product.url}/v1", api_key=key or "-", max_retries=0) as client:
         with pytest.raises(openai.AuthenticationError) as raised:
             await client.chat.completions.create(model="scripted", messages=HI)
 
     assert raised.value.type == "auth_error"
-    assert raised.value.code == "invalid_token"
+    assert raised.value.code == code
     assert raised.value.response.headers["www-authenticate"].startswith("Bearer")
 
 
