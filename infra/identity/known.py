@@ -56,8 +56,13 @@ class Denials:
 
     def deny(self, name: str, until: float, now: float) -> None:
         """Refuse a name until the last credential of that name has expired, when the denial is forgotten."""
-        self._denied = {other: end for other, end in self._denied.items() if end > now}
+        while self._denied and next(iter(self._denied.values())) <= now:  # most live equally long
+            del self._denied[next(iter(self._denied))]
         self._denied[name] = max(until, self._denied.get(name, 0.0))
+
+    def forget(self, now: float) -> None:
+        """Forget all that have ended, also those behind one that lives longer."""
+        self._denied = {name: until for name, until in self._denied.items() if until > now}
 
     def is_denied(self, names: Iterable[str], now: float) -> bool:
         """Whether any of these names is refused."""

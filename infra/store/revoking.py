@@ -78,5 +78,6 @@ class Revocations:
         now = self._clock()
         async with self._database.begin() as session:
             rows = await denials(session, datetime.fromtimestamp(now, UTC))
+        self._denied.forget(now)
         for row in rows:
             self._denied.deny(row.name, row.until.timestamp(), now)

@@ -65,3 +65,15 @@ def test_denial_told_twice_holds_for_the_longer_time_and_old_ones_are_forgotten(
     denials.deny("other", until=300, now=200)
 
     assert len(denials) == 1
+
+
+def test_denials_behind_one_that_lives_longer_are_forgotten_when_all_are_looked_through(
+    denials: Denials,
+) -> None:
+    denials.deny("long", until=1_000, now=0)
+    denials.deny("short", until=100, now=0)
+
+    denials.forget(200)
+
+    assert len(denials) == 1
+    assert denials.is_denied({"long"}, 200)
