@@ -48,6 +48,10 @@ class ErrorCode(StrEnum):
     BUDGET_EXCEEDED = "insufficient_quota"
     NOT_FOUND = "not_found"
     MODEL_NOT_FOUND = "model_not_found"
+    MEDIA_NOT_FOUND = "media_not_found"
+    ADDRESS_REFUSED = "address_refused"
+    STORAGE_QUOTA_EXCEEDED = "storage_quota_exceeded"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     RATE_LIMITED = "rate_limit_exceeded"
     INTERNAL = "internal_error"
     PROVIDER_UNREACHABLE = "provider_unreachable"
@@ -91,6 +95,10 @@ CATALOGUE: dict[ErrorCode, tuple[ErrorType, int]] = {
     _C.BUDGET_EXCEEDED: (_T.RATE_LIMIT, 429),
     _C.NOT_FOUND: (_T.NOT_FOUND, 404),
     _C.MODEL_NOT_FOUND: (_T.NOT_FOUND, 404),
+    _C.MEDIA_NOT_FOUND: (_T.NOT_FOUND, 404),
+    _C.ADDRESS_REFUSED: (_T.INVALID_REQUEST, 400),
+    _C.STORAGE_QUOTA_EXCEEDED: (_T.INVALID_REQUEST, 413),
+    _C.RANGE_NOT_SATISFIABLE: (_T.INVALID_REQUEST, 416),
     _C.RATE_LIMITED: (_T.RATE_LIMIT, 429),
     _C.INTERNAL: (_T.INTERNAL, 500),
     _C.PROVIDER_UNREACHABLE: (_T.INTERNAL, 502),

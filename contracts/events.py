@@ -18,6 +18,8 @@ class Usage(Message):
     reasoning_tokens: int = 0
     estimated: bool = False
     """True when the provider told no usage and the output was counted by its chunks."""
+    micro_usd: int | None = None
+    """What it cost at that moment, in millionths of a US dollar; None where the model had no price."""
 
 
 class Ending(Message):
@@ -26,6 +28,8 @@ class Ending(Message):
     model: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+    provider: str | None = None
+    """The name of the provider that answered."""
 
 
 class Failure(ErrorDetail):
@@ -106,6 +110,7 @@ class Finished(JobFact):
     model: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
+    provider: str | None = None
 
 
 class Failed(JobFact):

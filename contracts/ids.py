@@ -8,11 +8,20 @@ from datetime import datetime
 
 JOB_ID_LENGTH = 26
 CHAT_PREFIX = "chatcmpl-"
+LEGACY_PREFIX = "cmpl-"
+CONVERSATION = "conv_"
+PROJECT = "proj_"
+PROVIDER = "prov_"
+PROVIDER_MODEL = "pmdl_"
+SHARE = "shr_"
+MEDIA = "jan_"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _SHIFTS = range(120, -1, -10)
 _RANDOM_BITS = 80
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+_MEDIA = re.compile(r"jan_[0-7][0-9a-hjkmnp-tv-z]{25}")
+_NAMED = re.compile(r"[a-z]{1,8}_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -54,9 +63,34 @@ def is_ulid(value: str) -> bool:
     return _ULID.fullmatch(value) is not None
 
 
+def new_id(prefix: str) -> str:
+    """A new id of a kind, such as `conv_01J...`: of one kind, ids sort by age."""
+    return prefix + new_ulid()
+
+
+def is_id(value: str, prefix: str) -> bool:
+    """Whether a text has the form of an id of this kind."""
+    return value.startswith(prefix) and _NAMED.fullmatch(value) is not None
+
+
+def media_id(job_id: str) -> str:
+    """The id of the media that a job takes in."""
+    return MEDIA + job_id.lower()
+
+
+def is_media_id(value: str) -> bool:
+    """Whether a text has the form of an id of media: `jan_` and a ULID in lower case."""
+    return _MEDIA.fullmatch(value) is not None
+
+
 def chat_id(job_id: str) -> str:
     """The public id of a chat completion, from which its job is found again."""
     return CHAT_PREFIX + job_id
+
+
+def legacy_id(job_id: str) -> str:
+    """The public id of a legacy completion."""
+    return LEGACY_PREFIX + job_id
 
 
 def job_id_of(public_id: str) -> str | None:

@@ -1,5 +1,6 @@
 """The jobs: one frozen value for each kind of work that the edge hands to a worker."""
 
+from enum import StrEnum
 from typing import Any, Literal
 
 from contracts.base import Message
@@ -14,14 +15,109 @@ class ObjectRef(Message):
     size: int
 
 
-class CompletionJob(Message):
-    """A chat completion: the request body as the client sent it, inline or behind a claim check."""
+class Endpoint(StrEnum):
+    """What is asked of the provider; the value is the path behind its `/v1/`."""
+
+    CHAT = "chat/completions"
+    COMPLETIONS = "completions"
+    EMBEDDINGS = "embeddings"
+
+
+class Turn(Message):
+    """The place in a conversation where a chat completion goes on: what the model is to remember, and where
+    the question and the answer are appended when it has ended well."""
+
+    conversation_id: str
+    """Empty for a new one, which is named by its job."""
+    branch: str = "MAIN"
+    after: int = 0
+    """The seq of the branch's last item when the job was asked for: what came later is not remembered."""
+    is_new: bool = False
+    """Whether the conversation is made with this turn."""
+    title: str | None = None
+    """The conversation's, or a new one's; None: made of its first question."""
+    project_id: str | None = None
+    """Of a new conversation."""
+    referrer: str | None = None
+    """Of a new conversation."""
+    metadata: dict[str, str] | None = None
+    """Of a new conversation."""
+    new_branch: str | None = None
+    """The branch that this turn begins behind `after`, and which is then the active one."""
+    question_id: str | None = None
+    """The item that is answered, where the job asks nothing itself."""
+    is_kept: bool = True
+    """Whether the turn is appended."""
+    keeps_reasoning: bool = False
+
+
+class ClaimChecked(Message):
+    """A job with a body, which waits in the object store while it is too large for a record (the claim check:
+    www.enterpriseintegrationpatterns.com/StoreInLibrary.html)."""
+
+    body: dict[str, Any] | None = None  # open by nature: what a client sent
+    body_ref: ObjectRef | None = None
+
+
+class CompletionJob(ClaimChecked):
+    """A call to a model: the request body as the client sent it."""
 
     kind: Literal["completion"] = "completion"
     model: str
     stream: bool = False
-    body: dict[str, Any] | None = None  # the provider's contract, open by nature
-    body_ref: ObjectRef | None = None
+    endpoint: Endpoint = Endpoint.CHAT
+    turn: Turn | None = None
+    is_stored: bool = False
+    """Whether the completion can be read later, as OpenAI's `store` has it."""
+
+
+class MediaSource(StrEnum):
+    """Where the bytes of media come from."""
+
+    STORE = "store"
+    """They lie in the object store, where the edge put them."""
+    UPLOADED = "uploaded"
+    """The client put them into the object store, and can write there again while its link is good."""
+    REMOTE = "remote"
+    """They are to be fetched."""
+
+
+class MediaJob(Message):
+    """A file to be taken in: looked at, hashed, stored once for its tenant, and recorded."""
+
+    kind: Literal["media"] = "media"
+    media_id: str
+    source: MediaSource
+    url: str | None = None
+    """Of a remote source."""
+    mime: str | None = None
+    """What its sender says it is."""
+    keeps_id: bool = False
+    """Whether the id was told already: a duplicate then keeps it, and shares the object."""
+
+
+class MediaResult(Message):
+    """What a media job that ended well tells."""
+
+    media_id: str
+    """The job's own, or that of the same bytes that were there already."""
+    is_duplicate: bool = False
+
+
+class ToolJob(ClaimChecked):
+    """A call of a tool; the body is its arguments."""
+
+    kind: Literal["tool"] = "tool"
+    tool: str
+    approved: bool = False
+    """Whether the call's user allows it: said by who asks us, never by a model."""
+    response_id: str | None = None
+    """The response whose model called it."""
+    call_id: str | None = None
+    """As that model named the call."""
 
 
 CompletionEnvelope = Envelope[CompletionJob]
+MediaEnvelope = Envelope[MediaJob]
+ToolEnvelope = Envelope[ToolJob]
+JobEnvelope = CompletionEnvelope | MediaEnvelope | ToolEnvelope

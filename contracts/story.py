@@ -59,6 +59,10 @@ class Story:
     """The API key that asked."""
     micro_usd: int | None = None
     """What its usage cost, in millionths of a US dollar, at the prices of its end."""
+    is_cost_told: bool | None = None
+    """Whether its worker told the cost; else it is the ledger's own reckoning."""
+    provider: str | None = None
+    """Who answered."""
 
     def usage(self) -> Usage | None:
         """What the job used; None before its end, and where nothing was used."""
@@ -70,6 +74,7 @@ class Story:
             cached_tokens=self.cached_tokens or 0,
             reasoning_tokens=self.reasoning_tokens or 0,
             estimated=bool(self.usage_estimated),
+            micro_usd=self.micro_usd,
         )
 
     def view(self) -> JobView:

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from contracts.envelope import Lane
 from contracts.events import EVENT
-from contracts.jobs import CompletionEnvelope
+from contracts.jobs import CompletionEnvelope, JobEnvelope, MediaEnvelope, ToolEnvelope
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -62,6 +62,24 @@ def dead_topic(topic: Topic) -> Topic:
 
 
 COMPLETION: dict[Lane, Topic] = {lane: completion_topic(lane) for lane in Lane}
+MEDIA = Topic(
+    name="jobs.media.v1",
+    key="job_id",
+    partitions=JOB_PARTITIONS,
+    retention_ms=7 * DAY_MS,
+    payload=TypeAdapter(MediaEnvelope),
+    summary="Files to be taken in",
+    dead_letter=f"jobs.media{DEAD_SUFFIX}",
+)
+TOOL = Topic(
+    name="jobs.tool.v1",
+    key="job_id",
+    partitions=JOB_PARTITIONS,
+    retention_ms=7 * DAY_MS,
+    payload=TypeAdapter(ToolEnvelope),
+    summary="Calls of tools",
+    dead_letter=f"jobs.tool{DEAD_SUFFIX}",
+)
 EVENTS = Topic(
     name="events.v1",
     key="job_id",
@@ -78,7 +96,7 @@ RETRIES: dict[int, Topic] = {
         key="as in the origin",
         partitions=RETRY_PARTITIONS,
         retention_ms=7 * DAY_MS,
-        payload=TypeAdapter(CompletionEnvelope),
+        payload=TypeAdapter(JobEnvelope),
         summary=f"Records of job topics that wait {name} for their next try",
         dead_letter=f"retry.{name}{DEAD_SUFFIX}",
     )
@@ -89,6 +107,6 @@ RETRIES: dict[int, Topic] = {
 
 def catalogue() -> list[Topic]:
     """Every topic of the product, in order of name."""
-    live = [*COMPLETION.values(), EVENTS, *RETRIES.values()]
+    live = [*COMPLETION.values(), MEDIA, TOOL, EVENTS, *RETRIES.values()]
     dead = [dead_topic(topic) for topic in live if topic.dead_letter]
     return sorted([*live, *dead], key=lambda topic: topic.name)

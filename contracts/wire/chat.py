@@ -9,6 +9,7 @@ from pydantic import Field
 
 from contracts.base import WireShape
 from contracts.envelope import Lane
+from contracts.wire.conversations import Metadata, Referrer, Title
 
 MAX_MESSAGES = 2_048
 LANE_OF_TIER = {
@@ -19,6 +20,16 @@ LANE_OF_TIER = {
 }
 
 JsonObject = dict[str, Any]  # the provider's contract, open by nature
+
+
+class ChatConversation(WireShape):
+    """The conversation that a completion goes on with, or begins."""
+
+    id: str | None = Field(None, description="Of one that there is; without it, a new one is made")
+    title: Title | None = Field(None, description="Of a new one; without it, its first question gives it")
+    project_id: str | None = Field(None, description="The project that a new one belongs to")
+    referrer: Referrer | None = Field(None, description="Where a new one was begun")
+    metadata: Metadata | None = Field(None, description="Of a new one")
 
 
 class ChatMessage(WireShape):
@@ -65,12 +76,31 @@ class ChatCompletionRequest(WireShape):
     response_format: JsonObject | None = None
     user: str | None = None
     metadata: dict[str, str] | None = None
-    store: bool | None = None
+    conversation: str | ChatConversation | None = Field(
+        None,
+        description="Goes on with a stored conversation: what it holds reaches the model, trimmed to the "
+        "context, and the turn is appended",
+    )
+    store: bool | None = Field(
+        None,
+        description="true: the completion can be read later. false, with a conversation: the turn is not "
+        "appended",
+    )
+    store_reasoning: bool | None = Field(
+        None, description="Whether what the model thought is appended to the conversation, too"
+    )
     enable_thinking: bool | None = None
 
     def lane(self) -> Lane:
         """The lane that the service tier asks for."""
         return LANE_OF_TIER[self.service_tier or "default"]
+
+
+class ConversationName(WireShape):
+    """The conversation that an answer belongs to."""
+
+    id: str
+    title: str | None = None
 
 
 class CompletionUsage(WireShape):
@@ -100,6 +130,7 @@ class ChatCompletion(WireShape):
     choices: list[ChatChoice]
     usage: CompletionUsage | None = None
     service_tier: str | None = None
+    conversation: ConversationName | None = Field(None, description="Where one was asked for")
 
 
 class ChunkChoice(WireShape):
@@ -121,4 +152,5 @@ class ChatCompletionChunk(WireShape):
     choices: list[ChunkChoice]
     usage: CompletionUsage | None = None
     service_tier: str | None = None
+    conversation: ConversationName | None = Field(None, description="In the first, where one was asked for")
     x_seq: int = Field(description="Number of this chunk, from 0; the cursor of a resume")
