@@ -9,9 +9,15 @@ from sqlalchemy import BigInteger, DateTime, UniqueConstraint, delete, text
 from sqlmodel import Field, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from contracts.ids import JOB_ID_LENGTH
+from contracts.errors import ApiError, ErrorCode
+from contracts.ids import JOB_ID_LENGTH, new_ulid
 from infra.store.api_keys import ApiKeyRow
+from infra.store.audit import Actor, note_change
 from infra.store.table import Table
+from infra.store.users import User, locked_user
+
+MOST = 2**53 // 2
+"""Of a budget: what Redis' scripts count exactly, with room for what is held."""
 
 
 class Unit(StrEnum):
@@ -51,6 +57,27 @@ class BudgetRow(Table, table=True):
     period: str = Field(max_length=16)
     amount: int = Field(sa_type=BigInteger, ge=0)
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Wanted(NamedTuple):
+    """A budget, as somebody names it."""
+
+    key_id: str | None
+    """None for the whole tenant."""
+    unit: Unit
+    period: Period
+
+    @property
+    def name(self) -> str:
+        """By which the audit log tells it from a user's others."""
+        return ".".join(("budgets", *([self.key_id] if self.key_id else []), self.unit, self.period))
+
+
+class UnknownKey(ApiError):
+    """The user has no such API key."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.INVALID_VALUE, "key_id: the user has no such API key", param="key_id")
 
 
 class Standing(NamedTuple):
@@ -127,6 +154,50 @@ async def remove_budget(
         col(BudgetRow.period) == period.value,
     )
     return bool((await session.exec(gone)).rowcount)
+
+
+async def change_budget(
+    session: AsyncSession, user_id: str, wanted: Wanted, amount: int | None, by: Actor, now: datetime
+) -> tuple[User | None, bool]:
+    """Set a user's budget to an amount, or, without one, take it away; noted in the audit log.
+
+    Tells the user, None where there is none, and whether something changed. Raises UnknownKey.
+    """
+    user = await locked_user(session, user_id)  # one lock for all of the user's budgets
+    if user is None:
+        return None, False
+    last = await _amount(session, user, wanted)
+    if last == amount:
+        return user, False
+    if amount is None:
+        await remove_budget(session, user.tenant, *wanted)
+    else:
+        row = BudgetRow(
+            budget_id=new_ulid(),
+            tenant=user.tenant,
+            key_id=wanted.key_id,
+            unit=wanted.unit.value,
+            period=wanted.period.value,
+            amount=amount,
+            created_at=now,
+        )
+        await set_budget(session, row)
+    action = "user.remove_budget" if amount is None else "user.set_budget"
+    note_change(session, by, now, action, user_id, {wanted.name: [last, amount]})
+    return user, True
+
+
+async def _amount(session: AsyncSession, user: User, wanted: Wanted) -> int | None:
+    """What the budget is now; None where there is none. Raises UnknownKey."""
+    if wanted.key_id is not None:
+        key = await session.get(ApiKeyRow, wanted.key_id)
+        if key is None or key.user_id != user.user_id:
+            raise UnknownKey
+    own = (col(BudgetRow.key_id) == wanted.key_id, col(BudgetRow.unit) == wanted.unit.value)
+    rows = select(BudgetRow.amount).where(
+        col(BudgetRow.tenant) == user.tenant, *own, col(BudgetRow.period) == wanted.period.value
+    )
+    return (await session.exec(rows)).first()
 
 
 def _midnight(day: date) -> datetime:

@@ -70,6 +70,8 @@ class JobRow(Table, table=True):
     timeline: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
     key_id: str | None = Field(default=None, max_length=JOB_ID_LENGTH)
     micro_usd: int | None = Field(default=None, sa_type=BigInteger)
+    is_cost_told: bool | None = None
+    provider: str | None = Field(default=None, max_length=256)
 
 
 class LedgerPosition(Table, table=True):
@@ -255,7 +257,7 @@ async def end_rebuild(session: AsyncSession) -> int:
 
 _KEEP_PRICES = """
 UPDATE jobs_rebuilt r SET micro_usd = j.micro_usd FROM jobs j WHERE j.job_id = r.job_id
-  AND (j.model, j.input_tokens, j.output_tokens)
+  AND r.is_cost_told IS NOT TRUE AND (j.model, j.input_tokens, j.output_tokens)
     IS NOT DISTINCT FROM (r.model, r.input_tokens, r.output_tokens)
 """
 _CORRECT_USAGE = """

@@ -2,10 +2,14 @@
 
 from infra.database import Database
 from infra.sealing import Sealer
-from infra.store import signing_keys
+from infra.store import mcp_servers, providers, signing_keys
 from infra.store.sealed import Resealed, SealedColumn, reseal_column
 
-COLUMNS: tuple[SealedColumn, ...] = (signing_keys.SEALED,)
+COLUMNS: tuple[SealedColumn, ...] = (
+    signing_keys.SEALED,
+    providers.SEALED,
+    mcp_servers.SEALED_SECRETS,
+)
 
 
 async def reseal(database: Database, sealer: Sealer, *, only_plain: bool = False) -> list[Resealed]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import BigInteger, text
 from sqlmodel import Field
@@ -26,6 +27,24 @@ class UsageRow(Table, table=True):
     micro_usd: int = Field(sa_type=BigInteger)
     changes: int = Field(sa_type=BigInteger)
     """Only rises: of two sums over the same rows, the one with more changes is the later."""
+
+
+class DayUse(NamedTuple):
+    """What a tenant used on a day, by all keys and without one."""
+
+    day: date
+    input_tokens: int
+    output_tokens: int
+    micro_usd: int
+
+
+async def usage_between(session: AsyncSession, tenant: str, first: date, last: date) -> list[DayUse]:
+    """A tenant's days of use from the first to the last, both included; a day without any is left out."""
+    values = {"tenant": tenant, "first": first, "last": last}
+    rows = await (await session.connection()).execute(text(_BETWEEN), values)
+    return [
+        DayUse(row.day, int(row.input_tokens), int(row.output_tokens), int(row.micro_usd)) for row in rows
+    ]
 
 
 async def add_usage(session: AsyncSession, charges: Iterable[Charge]) -> None:
@@ -56,4 +75,9 @@ SELECT * FROM unnest(CAST(:tenants AS text[]), CAST(:keys AS text[]), CAST(:days
 ON CONFLICT (tenant, key_id, day) DO UPDATE SET input_tokens = u.input_tokens + excluded.input_tokens,
   output_tokens = u.output_tokens + excluded.output_tokens, micro_usd = u.micro_usd + excluded.micro_usd,
   changes = u.changes + excluded.changes
+"""
+_BETWEEN = """
+SELECT day, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+  sum(micro_usd) AS micro_usd
+FROM daily_usage WHERE tenant = :tenant AND day BETWEEN :first AND :last GROUP BY day ORDER BY day
 """

@@ -1,9 +1,23 @@
 """Users: guests, and those who registered. A guest who registers keeps the row, and all that hangs on it."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Index, Text, UniqueConstraint, and_, false, func, or_, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Index,
+    Text,
+    UniqueConstraint,
+    and_,
+    false,
+    func,
+    or_,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Field, col, select
@@ -12,6 +26,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from contracts.envelope import Role
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import JOB_ID_LENGTH, new_ulid
+from infra.store.keyset import Order, keyset
 from infra.store.table import Table
 
 RESERVED = ("guest-", "user-", "admin")
@@ -57,6 +72,19 @@ class User(Table, table=True):
         default=None, sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
     )
     deactivated_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+@dataclass(frozen=True)
+class UserFilter:
+    """Which users are wanted; None wherever any will do."""
+
+    search: str | None = None
+    """Part of a username, an address or a name, in any case."""
+    role: Role | None = None
+    tiers: Sequence[str | None] | None = None
+    """Any of these; None among them for who has the default one."""
+    is_guest: bool | None = None
+    is_active: bool | None = None
 
 
 class UsernameTaken(ApiError):
@@ -130,3 +158,26 @@ async def users_with(session: AsyncSession, role: Role) -> list[User]:
     """Everybody who has a role, in order of id."""
     having = col(User.roles).contains([role.value])
     return list(await session.exec(select(User).where(having).order_by(col(User.user_id))))
+
+
+async def users_page(
+    session: AsyncSession, wanted: UserFilter, *, limit: int, after: str | None, order: Order
+) -> tuple[list[User], bool]:
+    """A part of those who are wanted, and whether there are more. Raises ApiError for an unknown `after`."""
+    statement = select(User).where(*_clauses(wanted))
+    return await keyset(session, statement, col(User.user_id), limit=limit, after=after, order=order)
+
+
+def _clauses(wanted: UserFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.search is not None:
+        texts = (col(User.username), col(User.email), col(User.name))
+        yield or_(*(text.icontains(wanted.search, autoescape=True) for text in texts))
+    if wanted.role is not None:
+        yield col(User.roles).contains([wanted.role.value])
+    if wanted.tiers is not None:
+        named = col(User.tier).in_([tier for tier in wanted.tiers if tier is not None])
+        yield or_(named, col(User.tier).is_(None)) if None in wanted.tiers else named
+    if wanted.is_guest is not None:
+        yield col(User.is_guest).is_(wanted.is_guest)
+    if wanted.is_active is not None:
+        yield col(User.deactivated_at).is_(None) == wanted.is_active

@@ -19,7 +19,7 @@ from infra.store.budgets import (
     set_budget,
     standings_of,
 )
-from infra.store.usage import add_usage
+from infra.store.usage import DayUse, add_usage, usage_between
 
 pytestmark = pytest.mark.stack
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -98,3 +98,13 @@ def test_periods_begin_and_end_at_midnight_in_utc() -> None:
     assert period_of(Period.DAY, late) == (date(2026, 12, 31), new_year)
     assert period_of(Period.MONTH, late) == (date(2026, 12, 1), new_year)
     assert period_of(Period.TOTAL, late)[1] is None
+
+
+async def test_days_of_use_are_told_by_day_for_one_tenant(store: Database) -> None:
+    days = [TODAY - timedelta(days=ago) for ago in range(4)]
+    async with store.begin() as session:
+        await add_usage(session, [charge(1, day=day, cost=10) for day in days])
+        await add_usage(session, [charge(2, key="k", day=days[1]), charge(8, tenant="other", day=days[1])])
+        told = await usage_between(session, "t", days[2], days[1])
+
+    assert told == [DayUse(days[2], 1, 1, 10), DayUse(days[1], 3, 3, 10)]

@@ -1,6 +1,7 @@
 """Users and their refresh tokens."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +12,7 @@ from infra.identity.opaque import keyed_hash
 from infra.store.refresh_tokens import RefreshToken, add_refresh_token, refresh_token_of
 from infra.store.users import (
     User,
+    UserFilter,
     UsernameTaken,
     add_user,
     is_reserved,
@@ -20,6 +22,7 @@ from infra.store.users import (
     user_of,
     users_called,
     users_claiming,
+    users_page,
     users_with,
 )
 
@@ -131,3 +134,42 @@ async def call(store: Database, user: User, name: str) -> None:
         found = await locked_user(session, user.user_id)
         assert found is not None
         await rename(session, found, name)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (UserFilter(), "ada bob eve"),
+        (UserFilter(search="B"), "bob eve"),
+        (UserFilter(search="LOVE"), "ada"),
+        (UserFilter(search="%"), ""),
+        (UserFilter(search="_"), "bob"),
+        (UserFilter(role=Role.ADMIN), "ada"),
+        (UserFilter(tiers=["pro"]), "ada"),
+        (UserFilter(tiers=["free", None]), "bob eve"),
+        (UserFilter(tiers=[]), ""),
+        (UserFilter(is_guest=True), "eve"),
+        (UserFilter(is_guest=False, is_active=True), "ada"),
+        (UserFilter(is_active=False), "bob"),
+        (UserFilter(search="b", is_active=True), "eve"),
+    ],
+)
+async def test_users_are_found_by_what_is_known_of_them(
+    store: Database, wanted: UserFilter, found: str
+) -> None:
+    people: dict[str, dict[str, Any]] = {  # columns
+        "ada": {"roles": ["user", "admin"], "name": "Ada Lovelace", "tier": "pro", "is_guest": False},
+        "bob": {"name": "a_b", "is_guest": False, "deactivated_at": NOW, "roles": ["user"]},
+        "eve": {"email": "eve@EXAMPLE.bB"},
+    }
+    async with store.begin() as session:
+        for username, about in people.items():
+            user = new_guest(NOW)
+            user.sqlmodel_update({"username": username, **about})
+            await add_user(session, user)
+
+    async with store.begin() as session:
+        rows, has_more = await users_page(session, wanted, limit=10, after=None, order="asc")
+
+    assert sorted(user.username for user in rows) == found.split()
+    assert not has_more

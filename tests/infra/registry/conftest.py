@@ -1,0 +1,5 @@
+"""A migrated database for each test, as the store has it."""
+
+from tests.infra.store.conftest import store
+
+__all__ = ["store"]
