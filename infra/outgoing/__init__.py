@@ -1,0 +1,1 @@
+"""Requests to addresses that users gave: none of them reaches into a private network."""
