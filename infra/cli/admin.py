@@ -25,6 +25,7 @@ from infra.notices import open_notices
 from infra.relay.redis import open_redis
 from infra.settings import IdentitySettings
 from infra.store import standing
+from infra.store.audit import OPERATOR
 from infra.store.revoking import Revocations
 from infra.store.users import User, users_with
 
@@ -75,7 +76,7 @@ async def _granted(name: str, role: Role) -> tuple[User, bool]:
     async with _revocations() as revocations, revocations.begin() as work:
         user = await meant(work.session, name)
         had = role.value in user.roles
-        await standing.grant(work, user.user_id, role)
+        await standing.grant(work, user.user_id, role, OPERATOR)
     return user, had
 
 
@@ -84,7 +85,7 @@ async def _revoked(name: str, role: Role) -> tuple[User, bool, int]:
     async with _revocations() as revocations, revocations.begin() as work:
         user = await meant(work.session, name)
         had = role.value in user.roles
-        await standing.withdraw(work, user.user_id, role)
+        await standing.withdraw(work, user.user_id, role, OPERATOR)
         return user, had, len(await users_with(work.session, role))
 
 

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from contracts.envelope import Caller
 from contracts.errors import ApiError
-from contracts.ids import new_ulid
 from infra.cli.addresses import stack_database, stack_redis
 from infra.cli.letters import printable
 from infra.cli.people import Who, meant, named
@@ -26,14 +25,12 @@ from infra.limits.gate import TENTHS, Entry, Gate
 from infra.notices import open_notices
 from infra.relay.redis import open_redis
 from infra.settings import LimitSettings, Settings
-from infra.store.api_keys import ApiKeyRow
-from infra.store.budgets import BudgetRow, Period, Unit, remove_budget, set_budget
-from infra.store.tiers import set_tier
+from infra.store.audit import OPERATOR
+from infra.store.budgets import MOST, Period, Unit, UnknownKey, Wanted, change_budget
+from infra.store.tiers import give_tier
 from infra.store.users import User
 
 MICRO = 1_000_000
-MOST = 2**53 // 2
-"""Of a budget: what Redis' scripts count exactly, with room for what is held."""
 PATIENCE = 5.0
 """Seconds for Redis: nobody's request waits here."""
 T = TypeVar("T")
@@ -75,7 +72,11 @@ def tier(user: Who, name: Annotated[str, typer.Argument(metavar="TIER", help="As
     """Give a user a tier."""
     if name not in (tiers := LimitSettings().tiers):
         raise typer.BadParameter(f"there is no tier {name!r}; there are {', '.join(sorted(tiers))}")
-    found = _run(_changed(user, lambda session, meant: set_tier(session, meant.tenant, name)))
+
+    async def change(session: Transaction, found: User) -> None:
+        await give_tier(session, found.user_id, name, OPERATOR, datetime.now(UTC))
+
+    found = _run(_changed(user, change))
     _say(f"{named(found)} has the tier {name}.")
 
 
@@ -96,21 +97,15 @@ def budget(
     most = 0 if amount is None else _amount(amount, counted)
 
     async def change(session: Transaction, found: User) -> None:
-        await _check_key(session, found, key)
-        if remove:
-            if not await remove_budget(session, found.tenant, key, counted, period):
-                raise StackError("there is no such budget; `jan limits show` tells which there are")
-            return
-        row = BudgetRow(
-            budget_id=new_ulid(),
-            tenant=found.tenant,
-            key_id=key,
-            unit=counted.value,
-            period=period.value,
-            amount=most,
-            created_at=datetime.now(UTC),
-        )
-        await set_budget(session, row)
+        wanted = Wanted(key, counted, period)
+        try:
+            _, is_changed = await change_budget(
+                session, found.user_id, wanted, None if remove else most, OPERATOR, datetime.now(UTC)
+            )
+        except UnknownKey as error:
+            raise StackError(f"{named(found)} has no API key of the id {key!r}") from error
+        if remove and not is_changed:
+            raise StackError("there is no such budget; `jan limits show` tells which there are")
 
     found = _run(_changed(user, change))
     whose = named(found) if key is None else f"the API key {key}"
@@ -152,14 +147,6 @@ async def _gate(database: Database) -> AsyncIterator[Gate]:
     settings = Settings(limits=limits)
     async with open_admissions(stack_redis(), limits) as admissions:
         yield Gate(admissions, Allowances(database, limits), database, settings)
-
-
-async def _check_key(session: Transaction, user: User, key: str | None) -> None:
-    if key is None:
-        return
-    row = await session.get(ApiKeyRow, key)
-    if row is None or row.user_id != user.user_id:
-        raise StackError(f"{named(user)} has no API key of the id {key!r}")
 
 
 def _amount(text: str, unit: Unit) -> int:

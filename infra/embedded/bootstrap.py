@@ -44,6 +44,9 @@ PIP_LIMIT = 1_800.0
 """Seconds for one installation: several hundred megabytes over a slow line."""
 ASK_LIMIT = 60.0
 DURATIONS = "--durations=15"
+MOST_AT_ONCE = 2
+"""Processes that run tests at once, each with servers of its own: a whole file at a time, so that its tests
+stay in order."""
 COMMANDS = ("demo", "test", "setup")
 
 
@@ -56,8 +59,14 @@ def main(arguments: list[str]) -> None:
     if command == "demo":
         become([str(BIN / "jan"), "demo", *rest])
     if command == "test":
-        become([str(BIN / "python"), "-m", "pytest", DURATIONS, *rest])
+        become([str(BIN / "python"), "-m", "pytest", DURATIONS, *at_once(), *rest])
     say("ready: .venv/bin/jan --help")
+
+
+def at_once() -> list[str]:
+    """How many processes run tests, as pytest-xdist is told: one by one where there is one core."""
+    cores = min(len(os.sched_getaffinity(0)), MOST_AT_ONCE)
+    return ["--numprocesses", str(cores), "--dist", "loadfile"] if cores > 1 else []
 
 
 def install(lock: Path) -> None:

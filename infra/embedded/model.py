@@ -36,5 +36,9 @@ async def model_server(place: Place, threads: int) -> Server:
         command=(sys.executable, "-m", "infra.embedded.llama", *words),
         address=f"http://{HOST}:{port}/v1",
         ready=ready,
-        offers={"JAN_PROVIDER_URL": f"http://{HOST}:{port}/v1", "JAN_PROVIDER_PREFILL": "llama.cpp"},
+        offers={
+            "JAN_PROVIDER_URL": f"http://{HOST}:{port}/v1",
+            "JAN_PROVIDER_PREFILL": "llama.cpp",
+            "JAN_PROVIDER_TOKENIZER": "llama.cpp",
+        },
     )

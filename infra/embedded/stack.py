@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from infra.embedded.broker import broker_server
 from infra.embedded.child import run_to_end
+from infra.embedded.embeddings import embeddings_server
 from infra.embedded.jars import Report
 from infra.embedded.keeper import Keeper
 from infra.embedded.model import model_server
@@ -65,12 +66,16 @@ def server_parts(settings: StackSettings) -> tuple[Part, ...]:
     async def open_model(place: Place, _report: Report) -> Server:
         return await model_server(place, settings.model_threads)
 
+    async def open_embeddings(place: Place, _report: Report) -> Server:
+        return await embeddings_server(place)
+
     return (
         Part("kafka", open_kafka, settings.given_kafka),
         Part("postgres", open_postgres, without_secret(settings.given_database)),
         Part("valkey", open_valkey, without_secret(settings.given_redis)),
         Part("s3", open_s3, settings.given_objects),
         Part("model", open_model, settings.given_provider),
+        Part("embeddings", open_embeddings, settings.given_embeddings),
     )
 
 

@@ -23,7 +23,7 @@ from infra.limits.admission import (
 )
 from infra.limits.allowances import Allowance, Allowances
 from infra.limits.errors import LimitsDown
-from infra.limits.prices import Prices
+from infra.limits.prices import Cost, Prices
 from infra.notices import Notices, followed
 from infra.settings import Settings
 from infra.store.budgets import standings_of
@@ -43,6 +43,17 @@ class Kind(StrEnum):
     RESPONSES = "responses"
     WRITES = "writes"
     READS = "reads"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a request says of its use, before anybody knows."""
+
+    model: str
+    prompt_tokens: int
+    answer_tokens: int | None = None
+    """For each choice; None where the request sets no limit."""
+    choices: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +81,20 @@ class Gate:
     """All limits of all tenants, for one process."""
 
     def __init__(
-        self, admissions: Admissions, allowances: Allowances, database: Database, settings: Settings
+        self,
+        admissions: Admissions,
+        allowances: Allowances,
+        database: Database,
+        settings: Settings,
+        *,
+        cost: Cost | None = None,
     ) -> None:
+        """`cost` is what a call is taken to cost; without it, what JAN_LIMITS_PRICES say."""
         self._admissions = admissions
         self._allowances = allowances
         self._database = database
         self._costs = settings.limits.costs
-        self._prices = Prices(settings.limits.prices)
+        self._cost = cost or Prices(settings.limits.prices).cost
         self._reading: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def admit(self, caller: Caller, kind: Kind, estimate: Estimate | None = None) -> Entry:
@@ -117,7 +135,7 @@ class Gate:
         await self._admissions.ping()
 
     def _reservation(self, estimate: Estimate) -> Reservation:
-        cost = self._prices.cost(estimate.model, estimate.input_tokens, estimate.output_tokens)
+        cost = self._cost(estimate.model, estimate.input_tokens, estimate.output_tokens)
         tokens = estimate.input_tokens + estimate.output_tokens
         return Reservation(estimate.job_id, tokens, cost, estimate.seconds)
 
@@ -150,11 +168,13 @@ class Gate:
 
 
 @asynccontextmanager
-async def open_gate(database: Database, notices: Notices, settings: Settings) -> AsyncIterator[Gate]:
+async def open_gate(
+    database: Database, notices: Notices, settings: Settings, *, cost: Cost | None = None
+) -> AsyncIterator[Gate]:
     """A gate that hears of changes until the block ends."""
     allowances = Allowances(database, settings.limits)
     async with (
         open_admissions(settings.redis, settings.limits) as admissions,
         followed(notices, allowances.heed, allowances.reload),
     ):
-        yield Gate(admissions, allowances, database, settings)
+        yield Gate(admissions, allowances, database, settings, cost=cost)

@@ -1,10 +1,13 @@
 """What tokens cost, by model."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 
 ANY_MODEL = "*"
 MILLION = 1_000_000
+
+Cost = Callable[[str, int, int], int]
+"""What so many tokens of prompt and of answer of a model cost, in millionths of a US dollar."""
 
 
 class Prices:

@@ -18,6 +18,8 @@ from infra.settings import RedisSettings
 
 HEALTH_CHECK_SECONDS = 30
 PROBE_SECONDS = 60
+Connections = Redis
+"""What `open_redis` gives, for rooms that import no driver."""
 RETRIES = 2
 """Quick repeats of one command inside the client; longer patience belongs to the caller."""
 

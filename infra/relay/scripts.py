@@ -17,6 +17,8 @@ APPEND = """
 -- KEYS: log, claim for each job. ARGV: channel, seconds to keep, then for each job: id, holder, first seq,
 -- count, frames. Answers one number for each job: its log's new length, -1 (another attempt holds the job),
 -- -2 (frames before these are missing in the log), -3 (no attempt is known to hold the job).
+-- What is larger than 4 MiB is not sent to those who follow; they find it in the log a moment later. Redis
+-- ends a subscription for which 32 MB wait (client-output-buffer-limit), and with it every other stream.
 local answers, parts, at = {}, {}, 3
 local function packed(job, first, from, to)
   local out = {struct.pack('>c26I4I4', job, first, to - from + 1)}
@@ -54,8 +56,9 @@ for i = 1, #KEYS / 2 do
     answers[i] = length
     if ARGV[1] ~= '' or held[2] then
       local part = packed(ARGV[at], first, at + 4, to)
-      if ARGV[1] ~= '' then parts[#parts + 1] = part end
-      for channel in string.gmatch(held[2] or '', '[^\\n]+') do
+      local is_sent = #part <= 4194304
+      if is_sent and ARGV[1] ~= '' then parts[#parts + 1] = part end
+      for channel in string.gmatch(is_sent and held[2] or '', '[^\\n]+') do
         if channel ~= ARGV[1] then redis.call('PUBLISH', channel, part) end
       end
     end

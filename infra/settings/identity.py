@@ -33,6 +33,8 @@ class IdentitySettings(BaseSettings):
     """Seconds for which an edge remembers an API key that it looked up. A revoked one is told at once."""
     guest_logins: int = 60
     """Guest logins of one address in a minute; 0 for no limit."""
+    public_reads: int = 100
+    """Reads of shares, or of links that lead nowhere, of one address in a minute; 0 for no limit."""
     failures: int = 60
     """Refused credentials of one address in a minute, from which on unknown ones are not looked up; 0 for
     no limit."""

@@ -13,6 +13,7 @@ class ObjectSettings(BaseSettings):
 
     endpoint: str = "http://127.0.0.1:8333"
     public_endpoint: str | None = None
+    """Where clients reach the store by links and forms, if not at `endpoint`: scheme, host and port."""
     access_key: str = "jan"
     secret_key: SecretStr = SecretStr("jan-secret")
     region: str = "us-east-1"

@@ -69,7 +69,9 @@ def _edge(settings: Settings) -> Iterator[str]:
 
 CHECKS: dict[str, tuple[Check, ...]] = {
     "api_edge": (_database, _objects, _auth_secret, _seal_keys, _issuers, _edge),
-    "workers.completion": (_database, _objects),
+    "workers.completion": (_database, _objects, _seal_keys),
+    "workers.media": (_database, _objects),
+    "workers.tool": (_database, _objects, _seal_keys),
     "workers.ledger": (_database,),
     "workers.retry": (),
     "infra.provision": (_database, _objects, _auth_secret, _seal_keys),

@@ -27,3 +27,4 @@ class StackSettings(BaseSettings):
     given_redis: SecretStr | None = Field(None, validation_alias="JAN_REDIS_URL")
     given_objects: str | None = Field(None, validation_alias="JAN_S3_ENDPOINT")
     given_provider: str | None = Field(None, validation_alias="JAN_PROVIDER_URL")
+    given_embeddings: str | None = Field(None, validation_alias="JAN_PROVIDER_EMBEDDINGS_URL")

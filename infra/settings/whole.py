@@ -7,17 +7,24 @@ from pydantic_settings import BaseSettings
 
 from infra.settings.database import DatabaseSettings
 from infra.settings.edge import EdgeSettings
+from infra.settings.file_search import FileSearchSettings
 from infra.settings.identity import IdentitySettings
 from infra.settings.kafka import KafkaSettings
 from infra.settings.ledger import LedgerSettings
 from infra.settings.limits import LimitSettings
+from infra.settings.mcp import McpSettings
+from infra.settings.media import MediaSettings
 from infra.settings.objects import ObjectSettings
 from infra.settings.oidc import OidcSettings
 from infra.settings.provider import ProviderSettings
 from infra.settings.redis import RedisSettings
 from infra.settings.relay import RelaySettings
+from infra.settings.sandbox import SandboxSettings
+from infra.settings.scrape import ScrapeSettings
 from infra.settings.seal import SealSettings
+from infra.settings.search import SearchSettings
 from infra.settings.telemetry import TelemetrySettings
+from infra.settings.tools import ToolSettings
 from infra.settings.worker import WorkerSettings
 
 
@@ -28,6 +35,13 @@ class Settings(BaseSettings):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     objects: ObjectSettings = Field(default_factory=ObjectSettings)
+    media: MediaSettings = Field(default_factory=MediaSettings)
+    tools: ToolSettings = Field(default_factory=ToolSettings)
+    search: SearchSettings = Field(default_factory=SearchSettings)
+    scrape: ScrapeSettings = Field(default_factory=ScrapeSettings)
+    file_search: FileSearchSettings = Field(default_factory=FileSearchSettings)
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
+    mcp: McpSettings = Field(default_factory=McpSettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     relay: RelaySettings = Field(default_factory=RelaySettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)

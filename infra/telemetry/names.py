@@ -13,6 +13,8 @@ class Operation(StrEnum):
     SEND = "send"
     PROCESS = "process"
     CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    EXECUTE_TOOL = "execute_tool"
 
     def span(self, target: str) -> str:
         """The name of a span that does this to a topic, or with a model."""
@@ -48,6 +50,7 @@ class Attribute(StrEnum):
 
     GEN_AI_OPERATION = "gen_ai.operation.name"
     GEN_AI_PROVIDER = "gen_ai.provider.name"
+    GEN_AI_TOOL = "gen_ai.tool.name"
     GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
     GEN_AI_REQUEST_STREAM = "gen_ai.request.stream"
     GEN_AI_REQUEST_MAX_TOKENS = "gen_ai.request.max_tokens"
@@ -103,8 +106,13 @@ class Metric(StrEnum):
 
     PROVIDER_FIRST_TOKEN = "jan_provider_first_token_seconds"  # noqa: S105  a metric, not a token
     PROVIDER_ERRORS = "jan_provider_errors_total"
+    PROVIDER_BREAKER = "jan_provider_breaker"
     TOKENS = "jan_tokens_total"
 
     RELAY_FRAMES = "jan_relay_frames_total"
+    TOOL_SECONDS = "jan_tool_seconds"
+    SEARCH_CALLS = "jan_search_engine_calls_total"
+    SEARCH_BREAKER = "jan_search_engine_breaker"
+    MEDIA_SWEPT = "jan_media_swept_total"
     LEDGER_EVENTS = "jan_ledger_events_total"
     LEDGER_BATCH = "jan_ledger_batch_seconds"

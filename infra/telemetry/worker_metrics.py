@@ -6,6 +6,8 @@ from infra.telemetry.metrics import FIRST_TOKEN_BUCKETS, WORK_BUCKETS
 from infra.telemetry.names import Metric
 from infra.telemetry.series import Series
 
+BREAKER_STATES = ("closed", "half_open", "open")
+
 
 class ConsumerMetrics:
     """What a parallel consumer sees of its partitions."""
@@ -97,6 +99,14 @@ class WorkerMetrics:
                 registry=registry,
             )
         )
+        self._breakers = Series(
+            Gauge(
+                Metric.PROVIDER_BREAKER,
+                "How a provider's endpoint is asked: 0 as usual, 1 one call tries it, 2 not at all",
+                ("provider", "endpoint"),
+                registry=registry,
+            )
+        )
         self._retries = Series(
             Counter(Metric.RETRIES, "Attempts that were given another", ("kind", "code"), registry=registry)
         )
@@ -107,6 +117,36 @@ class WorkerMetrics:
         )
         frames = Counter(Metric.RELAY_FRAMES, "Frames on the relay", ("way",), registry=registry)
         self._written, self._fenced = frames.labels("written"), frames.labels("refused")
+        self._tools = Series(
+            Histogram(
+                Metric.TOOL_SECONDS,
+                "Seconds of one call of a tool, by how it ended",
+                ("tool", "outcome"),
+                buckets=WORK_BUCKETS,
+                registry=registry,
+            )
+        )
+        self._searches = Series(
+            Counter(
+                Metric.SEARCH_CALLS,
+                "Requests to a search engine, by how they ended",
+                ("engine", "outcome"),
+                registry=registry,
+            )
+        )
+        self._search_breakers = Series(
+            Gauge(
+                Metric.SEARCH_BREAKER,
+                "How a search engine is asked: 0 as usual, 1 one call tries it, 2 not at all",
+                ("engine",),
+                registry=registry,
+            )
+        )
+        self._swept = Series(
+            Counter(
+                Metric.MEDIA_SWEPT, "Rows and objects that the sweeper removed", ("what",), registry=registry
+            )
+        )
 
     def claimed(self, kind: str, lane: str, waited: float) -> None:
         """An attempt begins, `waited` seconds after the job was asked for."""
@@ -138,6 +178,30 @@ class WorkerMetrics:
     def provider_failed(self, provider: str, code: str) -> None:
         """A provider call failed."""
         self._provider_errors.of(provider, code).inc()
+
+    def breaker(self, provider: str, endpoint: str, state: str) -> None:
+        """How the endpoint of a number is asked: closed, half_open or open."""
+        self._breakers.of(provider, endpoint).set(BREAKER_STATES.index(state))
+
+    def breaker_gone(self, provider: str, endpoint: str) -> None:
+        """There is no such endpoint any more."""
+        self._breakers.drop(provider, endpoint)
+
+    def tool_called(self, tool: str, outcome: str, seconds: float) -> None:
+        """A call of a tool is over: completed, failed, or the code of an error of ours."""
+        self._tools.of(tool, outcome).observe(seconds)
+
+    def engine_asked(self, engine: str, outcome: str) -> None:
+        """A request to a search engine is over: answered, or why not."""
+        self._searches.of(engine, outcome).inc()
+
+    def engine_breaker(self, engine: str, state: str) -> None:
+        """How a search engine is asked: closed, half_open or open."""
+        self._search_breakers.of(engine).set(BREAKER_STATES.index(state))
+
+    def swept(self, what: str, count: int) -> None:
+        """The sweeper removed media, objects, orphans or claims."""
+        self._swept.of(what).inc(count)
 
     def frames_written(self, count: int) -> None:
         """Frames were appended to logs and published."""

@@ -48,7 +48,8 @@ async def test_empty_servers_get_tables_key_topics_and_bucket(deployment: Settin
     succeeded = await provision(deployment, lines.append)
 
     assert succeeded
-    assert {line.partition(":")[0] for line in lines} == {"tables", "signing key", "topics", "bucket"}
+    steps = {"tables", "signing key", "providers", "mcp servers", "topics", "bucket"}
+    assert {line.partition(":")[0] for line in lines} == steps
     async with open_database(deployment.database) as database:
         ring = await open_keyring(database, Sealer(deployment.seal), deployment.identity)
         assert ring.current().kid in "".join(lines)
@@ -170,7 +171,7 @@ async def test_module_run_as_a_program_prints_a_line_for_each_step(deployment: S
     output, _ = await asyncio.wait_for(process.communicate(), 60)
 
     assert process.returncode == 0
-    assert len(output.splitlines()) == 4
+    assert len(output.splitlines()) == 6
 
 
 def addresses(settings: Settings) -> dict[str, str]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 import typer
+from sqlmodel import col, select
 
 from contracts.envelope import Role
 from contracts.ids import new_ulid
@@ -12,6 +13,7 @@ from infra.database import open_database
 from infra.embedded.server import StackError
 from infra.identity.known import user_name
 from infra.settings import RedisSettings
+from infra.store.audit import AuditRow
 from infra.store.denials import denials
 from infra.store.users import User, add_user, new_guest, user_of
 from tests.conftest import run
@@ -56,6 +58,17 @@ def denied(terminal: Terminal) -> set[str]:
     async def load() -> set[str]:
         async with open_database(terminal.database) as database, database.begin() as session:
             return {row.name for row in await denials(session, datetime.now(UTC))}
+
+    return run(load())
+
+
+def logged(terminal: Terminal) -> list[tuple[str, str | None, object]]:
+    """Actions of the audit log, who did them and what was changed."""
+
+    async def load() -> list[tuple[str, str | None, object]]:
+        async with open_database(terminal.database) as database, database.begin() as session:
+            rows = await session.exec(select(AuditRow).order_by(col(AuditRow.audit_id)))
+            return [(row.action, row.actor_id, row.changes) for row in rows]
 
     return run(load())
 
@@ -163,3 +176,14 @@ def test_a_role_is_taken_though_redis_is_away(terminal: Terminal, monkeypatch: p
 
     assert said.exit_code == 0, said.output
     assert denied(terminal) == {user_name(ada.user_id, 1)}
+
+
+def test_what_an_operator_changed_is_in_the_audit_log_once(terminal: Terminal) -> None:
+    keep(terminal, username="ada")
+    for word in ("grant", "grant", "revoke", "revoke"):
+        assert terminal.jan("admin", word, "ada").exit_code == 0
+
+    assert logged(terminal) == [
+        ("user.grant_role", None, {"roles": [["user"], ["user", "admin"]]}),
+        ("user.revoke_role", None, {"roles": [["user", "admin"], ["user"]]}),
+    ]

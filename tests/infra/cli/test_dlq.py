@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,7 +57,9 @@ def job_id() -> str:
 
 def asked(job_id: str, tenant: str = "t1") -> bytes:
     """An envelope, as the edge writes it."""
-    return envelope().model_copy(update={"job_id": job_id, "tenant": tenant}).model_dump_json().encode()
+    now = datetime.now(UTC)
+    own = {"job_id": job_id, "tenant": tenant, "asked_at": now, "deadline": now + timedelta(minutes=10)}
+    return envelope().model_copy(update=own).model_dump_json().encode()
 
 
 def test_a_poisonous_record_dies_is_seen_goes_back_and_stays_dead_in_the_end(desk: Desk, job_id: str) -> None:

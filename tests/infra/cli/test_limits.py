@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import typer
+from sqlmodel import col, select
 
 from contracts.ids import new_ulid
 from contracts.story import Charge
@@ -15,6 +16,7 @@ from infra.notices import STREAM
 from infra.relay.redis import open_redis
 from infra.settings import RedisSettings
 from infra.store.api_keys import ApiKeyRow
+from infra.store.audit import AuditRow
 from infra.store.budgets import budgets_of
 from infra.store.tiers import tier_of
 from infra.store.usage import add_usage
@@ -177,3 +179,21 @@ def test_without_redis_what_is_left_is_not_invented(
     said = terminal.jan("limits", "show", user.user_id)
 
     assert isinstance(said.exception, StackError)
+
+
+def test_what_an_operator_changed_is_in_the_audit_log_once(terminal: Terminal, user: User) -> None:
+    budget = ("limits", "budget", user.user_id, "--unit", "usd", "--period", "day")
+    for words in (("limits", "tier", user.user_id, "pro"), (*budget, "--amount", "1"), (*budget, "--remove")):
+        for _ in range(2):
+            terminal.jan(*words)
+
+    async def load() -> list[tuple[str, str | None, object]]:
+        async with open_database(terminal.database) as database, database.begin() as session:
+            rows = await session.exec(select(AuditRow).order_by(col(AuditRow.audit_id)))
+            return [(row.action, row.actor_id, row.changes) for row in rows]
+
+    assert run(load()) == [
+        ("user.set_tier", None, {"tier": [None, "pro"]}),
+        ("user.set_budget", None, {"budgets.micro_usd.day": [None, 1_000_000]}),
+        ("user.remove_budget", None, {"budgets.micro_usd.day": [1_000_000, None]}),
+    ]

@@ -101,11 +101,17 @@ def test_the_models_of_the_local_provider_are_offered(root: Path) -> None:
     assert [model["id"] for model in offered["data"]] == ["smollm2-135m-instruct"]
 
 
+PARTS = (
+    *("kafka", "postgres", "valkey", "s3", "model", "embeddings"),
+    *("edge", "completion", "media", "tool", "ledger", "retry"),
+)
+
+
 def test_status_shows_each_part_as_ready(jan: Jan) -> None:
     said = jan("status")
 
     assert said.returncode == 0
-    for part in ("kafka", "postgres", "valkey", "s3", "model", "edge", "completion", "ledger", "retry"):
+    for part in PARTS:
         assert re.search(rf"{part} +ready +\d+ +0:\d\d:\d\d +0 ", said.stdout), said.stdout
 
 
@@ -129,6 +135,6 @@ def test_down_leaves_nothing(jan: Jan, root: Path) -> None:
     said = jan("down")
 
     assert said.returncode == 0
-    assert len(started) == 10
+    assert len(started) == 1 + len(PARTS)  # and who watches over them
     assert [one for one in started if one.process() is not None] == []
     assert "Nothing runs" in jan("down").stdout

@@ -43,9 +43,8 @@ async def test_apache_kafka_takes_idempotent_producers(kafka: KafkaSettings) -> 
 async def test_the_database_has_vectors(database: DatabaseSettings) -> None:
     connection = await asyncpg.connect(database.url.get_secret_value())
     try:
-        await connection.execute("CREATE EXTENSION vector")
+        await connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
         distance = await connection.fetchval("SELECT '[1,2]'::vector <-> '[1,5]'::vector")
-        await connection.execute("DROP EXTENSION vector")
     finally:
         await connection.close()
 

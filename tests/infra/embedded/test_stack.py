@@ -109,6 +109,7 @@ def test_addresses_in_the_environment_replace_servers(monkeypatch: pytest.Monkey
     monkeypatch.setenv("JAN_REDIS_URL", "redis://:word@cache:6379/0")
     monkeypatch.setenv("JAN_S3_ENDPOINT", "https://objects")
     monkeypatch.setenv("JAN_PROVIDER_URL", "https://provider/v1")
+    monkeypatch.setenv("JAN_PROVIDER_EMBEDDINGS_URL", "https://embedder/v1")
 
     stack = local_stack(StackSettings())
 
@@ -119,6 +120,7 @@ def test_addresses_in_the_environment_replace_servers(monkeypatch: pytest.Monkey
         "valkey": "cache:6379/0",
         "s3": "https://objects",
         "model": "https://provider/v1",
+        "embeddings": "https://embedder/v1",
     }
 
 

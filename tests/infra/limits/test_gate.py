@@ -159,3 +159,19 @@ async def test_without_redis_nothing_is_decided(store: Database, redis: Redis) -
         with pytest.raises(ApiError):
             await gate.ping()
         await gate.release("t", new_ulid())
+
+
+async def test_a_budget_of_money_holds_what_a_call_is_taken_to_cost(
+    store: Database, tenant: str, redis: Redis, valkey: RedisSettings
+) -> None:
+    await give_budget(store, tenant, 1_000, unit=Unit.MICRO_USD)
+    settings = Settings(redis=valkey, limits=PATIENT)
+
+    def cost(model: str, input_tokens: int, output_tokens: int) -> int:
+        return input_tokens * 2 + output_tokens if model == "m" else 0
+
+    async with open_notices(redis) as notices, open_gate(store, notices, settings, cost=cost) as gate:
+        await gate.admit(caller(tenant), Kind.COMPLETIONS, job(200))
+        looked = await gate.look(caller(tenant))
+
+    assert [(one.spent, one.held) for one in looked.verdict.budgets] == [(0, 400)]

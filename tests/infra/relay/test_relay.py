@@ -36,6 +36,24 @@ async def test_frames_arrive_in_order_and_stay_in_the_log(
     assert 0 < await client.ttl(log_key(job_id)) <= RelaySettings().retention
 
 
+async def test_an_answer_beyond_what_redis_sends_costs_no_subscription(
+    reader: RelayReader, writer: RelayWriter, client: Redis
+) -> None:
+    job_id = new_ulid()
+    whole = frame(FrameKind.RESULT, 1, b"1" * (40 * 1024 * 1024))
+    before = await client.client_list("pubsub")
+
+    with reader.follow(job_id) as follower:
+        async with writer.open(job_id, 1, reader.channel) as log:
+            log.append(whole)
+            await log.flushed()
+        got = await taken(follower, 1)
+
+    assert got == [whole]
+    after = await client.client_list("pubsub")
+    assert {one["id"] for one in after} == {one["id"] for one in before}
+
+
 async def test_many_jobs_share_a_wire_without_mixing(reader: RelayReader, writer: RelayWriter) -> None:
     async def run() -> bool:
         job_id = new_ulid()

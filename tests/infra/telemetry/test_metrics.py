@@ -115,6 +115,7 @@ def test_a_providers_work_is_counted_by_its_model(worker: WorkerMetrics, registr
     worker.tokens("smollm2", 7, 5)
     worker.frames_written(6)
     worker.frames_refused(1)
+    worker.swept("orphans", 2)
 
     assert registry.get_sample_value("jan_provider_first_token_seconds_sum", {"model": "smollm2"}) == 0.2
     assert registry.get_sample_value("jan_tokens_total", {"model": "smollm2", "way": "input"}) == 7
