@@ -97,7 +97,7 @@ class Work(Protocol[JobT]):
         TryLater where another attempt may succeed and nothing was shown yet.
         """
 
-    def ending_of(self, last: bytes) -> Ending:
+    async def ending_of(self, envelope: Envelope[JobT], last: bytes) -> Ending:
         """What the last frame of a job that ended well tells of its end."""
 
     async def forget(self, envelope: Envelope[JobT]) -> None:

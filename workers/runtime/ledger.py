@@ -88,6 +88,7 @@ class Ledger:
                 model=ending.model,
                 finish_reason=ending.finish_reason,
                 usage=ending.usage,
+                provider=ending.provider,
             )
         )
 

@@ -92,7 +92,8 @@ class JobRunner(Generic[JobT]):
             return
         if not taken.claim.is_over:
             async with self._open(taken, await self._delivered(taken)) as job_log:
-                outcome = await self._fail(self._attempt_of(taken, job_log, 0.0, ()), taken, error)
+                attempt = self._attempt_of(taken, job_log, 0.0, ())
+                outcome = await self._fail(attempt, taken, error, is_kept=True)
             if outcome == UNWRITTEN:
                 await taken.ledger.failed(taken.claim.attempt, error, None)
             self._means.claims.end(envelope.job_id)
@@ -122,14 +123,14 @@ class JobRunner(Generic[JobT]):
         """The worker that ended the job may have died before it said so."""
         last = taken.claim.last
         log.info("job_already_over", extra={"job_id": taken.envelope.job_id, "attempt": attempt_of(last)})
-        end = self._end_of(last)
+        end = await self._end_of(taken, last)
         await taken.ledger.ended(attempt_of(last), end)
         await self._settle(taken)
 
-    def _end_of(self, last: bytes) -> Ending | Failure:
+    async def _end_of(self, taken: Taken[JobT], last: bytes) -> Ending | Failure:
         if last[0] == FrameKind.ERROR:
             return Failure.model_validate_json(payload_of(last))
-        return self._work.ending_of(last)
+        return await self._work.ending_of(taken.envelope, last)
 
     async def _delivered(self, taken: Taken[JobT]) -> list[bytes]:
         """What lost attempts left in the log. Raises RelayDown."""
@@ -223,7 +224,10 @@ class JobRunner(Generic[JobT]):
         self._means.metrics.retried(taken.envelope.kind, POSTPONED)
         return POSTPONED
 
-    async def _fail(self, attempt: Attempt[JobT], taken: Taken[JobT], error: ErrorDetail) -> str | None:
+    async def _fail(
+        self, attempt: Attempt[JobT], taken: Taken[JobT], error: ErrorDetail, *, is_kept: bool = False
+    ) -> str | None:
+        """End a job badly. `is_kept`: its record is put aside and may come back, with what belongs to it."""
         failure = Failure(**{**dict(error), "usage": attempt.usage})
         try:
             attempt.send(FrameKind.ERROR, failure.model_dump_json().encode())
@@ -236,7 +240,7 @@ class JobRunner(Generic[JobT]):
             return await self._lose(attempt, taken, lost)
         self._means.failpoints.hit(Moment.CLOSED)
         await taken.ledger.ended(attempt.number, failure)
-        await self._settle(taken)
+        await self._settle(taken, is_kept=is_kept)
         return error.code or "failed"
 
     async def _lose(self, attempt: Attempt[JobT], taken: Taken[JobT], lost: Exception) -> str:
@@ -247,12 +251,13 @@ class JobRunner(Generic[JobT]):
         await self._work.forget(taken.envelope)
         return ErrorCode.STREAM_LOST
 
-    async def _settle(self, taken: Taken[JobT]) -> None:
+    async def _settle(self, taken: Taken[JobT], *, is_kept: bool = False) -> None:
         """The job has ended, and that is told: keep what may be asked for again, forget the rest."""
         self._means.failpoints.hit(Moment.TOLD)
         if taken.envelope.idempotency_key is not None:
             await self._means.results.keep(taken.envelope)
-        await self._work.forget(taken.envelope)
+        if not is_kept:
+            await self._work.forget(taken.envelope)
 
     def _span(self, record: Record, envelope: Envelope[JobT], claim: Claim) -> Span:
         return self._means.tracing.start(

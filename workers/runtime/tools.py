@@ -19,7 +19,7 @@ from infra.relay.claims import Claims
 from infra.relay.line import ScriptLine, open_line
 from infra.relay.load import LoadBoard
 from infra.relay.log import LogReader
-from infra.relay.redis import open_redis, ping
+from infra.relay.redis import Connections, open_redis, ping
 from infra.relay.writer import RelayWriter
 from infra.settings import Settings
 from infra.telemetry.logs import open_logs
@@ -37,6 +37,7 @@ class Tools:
     settings: Settings
     name: str
     """Who claims: host, process, and what tells it from a former process of that number."""
+    redis: Connections
     producer: Producer
     cancels: Cancels
     board: LoadBoard
@@ -71,6 +72,7 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
         yield Tools(
             settings=settings,
             name=name,
+            redis=redis,
             producer=producer,
             cancels=Cancels(redis),
             board=LoadBoard(redis),
