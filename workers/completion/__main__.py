@@ -1,16 +1,23 @@
 """Runs completion jobs of every lane until told to stop. Run it as `python -m workers.completion`."""
 
-import asyncio
-
 from pydantic import TypeAdapter
 
 from contracts.jobs import CompletionEnvelope
 from contracts.topics import COMPLETION
+from infra.notices import open_notices
+from infra.presigning import Presigner
 from infra.process import run_process
+from infra.registry.health import HealthBoard
+from infra.registry.reading import open_registered
+from infra.sealing import Sealer
 from infra.settings import Settings, read_settings
 from workers.completion.handler import CompletionWork
-from workers.completion.provider import open_provider
-from workers.completion.sync import keep_models_known
+from workers.completion.media import StoredMedia
+from workers.completion.memory import Patience, open_memory
+from workers.completion.routing.directory import open_directory
+from workers.completion.routing.health import reported
+from workers.completion.routing.schedule import Schedule, kept
+from workers.completion.tries import open_tries
 from workers.runtime.consume import Consumer
 from workers.runtime.tools import open_tools
 
@@ -19,20 +26,32 @@ SERVICE = "worker-completion"
 
 async def work(settings: Settings) -> None:
     """Until SIGTERM; running jobs get the drain time to end."""
-    upstream = settings.provider
+    upstream, sealer = settings.provider, Sealer(settings.seal)
     async with (
         open_tools(settings, SERVICE) as tools,
-        open_provider(upstream) as provider,
-        asyncio.TaskGroup() as tasks,
+        open_notices(tools.redis) as notices,
+        open_registered(tools.database, notices) as registered,
+        open_directory(registered, upstream, sealer) as directory,
+        kept(Schedule(directory, tools.database, notices, upstream), notices),
+        reported(directory, HealthBoard(tools.redis), tools.metrics, tools.name),
+        open_memory(
+            tools.database,
+            registered.resolve,
+            settings.seal,
+            tools.failpoints,
+        ) as memory,
     ):
-        sync = tasks.create_task(keep_models_known(provider, upstream.name, tools.database))
-        room = CompletionWork(provider, upstream, tools.objects, tools.metrics, tools.tracing)
+        room = CompletionWork(
+            directory, open_tries(upstream), tools.objects, tools.metrics, tools.tracing,
+            preparations=[memory.recall],
+            keeper=memory.keeper,
+            media=StoredMedia(
+                tools.database, tools.objects, Presigner(settings.objects), settings.media, Patience()
+            ),
+        )  # fmt: skip
         consumer = Consumer(tools, room, TypeAdapter(CompletionEnvelope))
         consumer.subscribe(list(COMPLETION.values()))
-        try:
-            await consumer.run()
-        finally:
-            sync.cancel()
+        await consumer.run()
 
 
 if __name__ == "__main__":

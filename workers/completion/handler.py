@@ -1,170 +1,209 @@
 """Does completion jobs: takes the body, calls the provider, and sends what core makes of the answer.
 
-A call that failed before anything was shown is made again (`tries`). What lost attempts showed is gone on
-with, where that can be done (`core.continuation`). Usage is counted once: that of the try that was seen, else
-of the last one.
+A call that failed before anything was shown is made elsewhere, and again (`tries`). What lost attempts showed
+is gone on with, where that can be done (`core.continuation`). Usage is counted once: that of the try that was
+seen, else of the last one.
 """
 
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
-
-from pydantic_core import from_json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from contracts.envelope import Envelope
-from contracts.errors import ApiError, ErrorCode, ErrorDetail, ErrorType
+from contracts.errors import ApiError, ErrorCode, ErrorType
 from contracts.events import Ending
 from contracts.frames import FrameKind, payload_of
-from contracts.jobs import CompletionJob
-from infra.settings import ProviderSettings
+from contracts.jobs import CompletionJob, Endpoint
 from infra.telemetry.names import Attribute, Operation
 from infra.telemetry.spans import Span, SpanKind, Tracing
 from infra.telemetry.worker_metrics import WorkerMetrics
-from workers.completion.call import Call, Question
+from workers.completion.call import Call, Keep, Question
 from workers.completion.core import (
+    Candidate,
     Complete,
-    Continue,
     Lost,
     MayPass,
-    Provider,
+    NotAsked,
+    Plan,
+    billed,
     choices_of,
     ending_of,
-    gone_on,
+    planned,
+    priced,
     upstream_body,
     wants_usage,
 )
-from workers.completion.tries import open_tries
+from workers.completion.ports import (
+    ChatMedia,
+    Illustrated,
+    JsonObject,
+    Keeper,
+    NoChatMedia,
+    NoKeeper,
+    Preparation,
+    Routes,
+)
+from workers.completion.tries import Tries
 from workers.runtime.attempt import Attempt, TryLater
+from workers.runtime.payloads import Payloads, body_of, forget_body
 from workers.runtime.runner import worker_lost
 
 CompletionAttempt = Attempt[CompletionJob]
 REFUSED = frozenset({ErrorType.INVALID_REQUEST, ErrorType.NOT_FOUND})
 
-log = logging.getLogger(__name__)
 
+@dataclass(frozen=True)
+class Aside:
+    """What belongs to one call beside its body."""
 
-class Payloads(Protocol):
-    """Where payloads wait that are too large for a record."""
-
-    async def get(self, key: str) -> bytes:
-        """Read an object. Raises ApiError."""
-
-    async def delete(self, key: str) -> None:
-        """Delete an object, if it is there. Raises ApiError."""
+    keep: Keep | None
+    """What becomes of its answer beyond the relay."""
+    told: JsonObject
+    """What its answer tells beside the completion."""
+    media: Illustrated
 
 
 class CompletionWork:
-    """The work of this room, for one provider."""
+    """The work of this room."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a completion needs
         self,
-        provider: Provider,
-        settings: ProviderSettings,
+        routes: Routes,
+        tries: Tries,
         payloads: Payloads,
         metrics: WorkerMetrics,
         tracing: Tracing,
+        *,
+        preparations: Sequence[Preparation] = (),
+        keeper: Keeper | None = None,
+        media: ChatMedia | None = None,
     ) -> None:
-        self._provider = provider
-        self._settings = settings
+        self._routes = routes
+        self._tries = tries
         self._payloads = payloads
         self._metrics = metrics
         self._tracing = tracing
-        self._tries = open_tries(settings)
+        self._preparations = preparations
+        self._keeper = keeper or NoKeeper()
+        self._media = media or NoChatMedia()
 
     async def run(self, attempt: CompletionAttempt) -> Ending:
-        """Complete one chat. Raises ApiError with the provider's failure, TryLater with one that may pass."""
-        body = await self._body(attempt.envelope.job)
-        ending = await self._follow(attempt, self._plan(attempt, body))
-        self._count(attempt.envelope.job, ending)
+        """Do one call to a model. Raises ApiError with the failure, TryLater with one that may pass."""
+        job = attempt.envelope.job
+        given = await body_of(self._payloads, job)
+        candidates = await self._routes.candidates(job.model, job.endpoint)
+        body = given
+        for prepared in self._preparations:
+            body = await prepared(attempt.envelope, body)
+        async with self._media.of(attempt.envelope, given, body) as illustrated:
+            delivered = [payload_of(raw) for raw in attempt.delivered]
+            plan = planned(delivered, illustrated.body, candidates)
+            ending = await self._follow(attempt, plan, self._aside(attempt, given, illustrated))
+        self._count(job, ending)
         return ending
 
-    def ending_of(self, last: bytes) -> Ending:
-        """What the last frame of a job that ended well tells of its end."""
-        return ending_of(last)
+    async def ending_of(self, envelope: Envelope[CompletionJob], last: bytes) -> Ending:
+        """What the last frame of a job that ended well tells of its end. A whole answer doesn't tell who gave
+        it: it costs what it would now."""
+        ending, job = ending_of(last), envelope.job
+        if ending.provider is not None:
+            return ending
+        try:
+            return billed(ending, await self._routes.candidates(job.model, job.endpoint))
+        except ApiError:  # nobody offers it any more
+            return ending
 
     async def forget(self, envelope: Envelope[CompletionJob]) -> None:
-        """Delete the payload behind the claim check; a failure leaves it to the bucket's expiry."""
-        if envelope.job.body_ref is None:
-            return
-        try:
-            await self._payloads.delete(envelope.job.body_ref.key)
-        except ApiError as error:
-            log.warning("payload_left", extra={"job_id": envelope.job_id, "error": str(error)})
+        """Delete the body behind the claim check."""
+        await forget_body(self._payloads, envelope, envelope.job)
 
-    async def _body(self, job: CompletionJob) -> dict[str, Any]:  # the provider's contract, open by nature
-        if job.body is not None:
-            return job.body
-        if job.body_ref is None:
-            raise ApiError(ErrorCode.INTERNAL, "The job carries no request")
-        body: dict[str, Any] = from_json(await self._payloads.get(job.body_ref.key))
-        return body
+    def _aside(self, attempt: CompletionAttempt, given: JsonObject, media: Illustrated) -> Aside:
+        envelope = attempt.envelope
+        told = self._keeper.named(envelope, given)
+        if not self._keeper.wants(envelope.job):
+            return Aside(None, told, media)
+        return Aside(partial(self._keeper.keep, envelope, attempt.number, given), told, media)
 
-    def _plan(
-        self,
-        attempt: CompletionAttempt,
-        body: dict[str, Any],  # as above
-    ) -> Continue | Complete | Lost:
-        if not attempt.delivered:
-            return Continue(body)
-        return gone_on([payload_of(raw) for raw in attempt.delivered], body, self._settings.prefill)
-
-    async def _follow(self, attempt: CompletionAttempt, plan: Continue | Complete | Lost) -> Ending:
+    async def _follow(self, attempt: CompletionAttempt, plan: Plan | Complete | Lost, aside: Aside) -> Ending:
         match plan:
-            case Continue():
-                return await self._traced(attempt, plan)
+            case Plan():
+                return await self._traced(attempt, plan, aside)
             case Complete(ending, chunks):
+                attempt.usage = ending.usage
                 for payload in chunks:
                     attempt.send(FrameKind.CHUNK, payload)
+                if aside.keep is not None:
+                    await attempt.flushed()
+                    await aside.keep([*(payload_of(raw) for raw in attempt.delivered), *chunks])
                 attempt.send(FrameKind.END, ending.model_dump_json().encode())
                 return ending
             case Lost(usage):
                 attempt.usage = usage
                 raise worker_lost()
 
-    async def _traced(self, attempt: CompletionAttempt, plan: Continue) -> Ending:
-        span = self._span(attempt)
+    async def _traced(self, attempt: CompletionAttempt, plan: Plan, aside: Aside) -> Ending:
+        span = self._span(attempt, plan.steps[0][0].provider)
         failure: str | None = ErrorCode.CANCELLED
         try:
-            ending = await self._call(attempt, plan, span.traceparent)
+            ending = await self._call(attempt, plan, aside, span.traceparent)
             _tell(span, ending)
             failure = None
         except (ApiError, TryLater) as error:
             failure = error.detail.code
-            self._failed(error.detail)
             raise
         finally:
             span.end(failure)
         return ending
 
-    async def _call(self, attempt: CompletionAttempt, plan: Continue, traceparent: str) -> Ending:
-        job = attempt.envelope.job
-        sent = upstream_body(plan.body, model=job.model.removeprefix(f"{self._settings.name}/"))
-        question = Question(sent, traceparent, wants_usage(plan.body), choices_of(plan.body), plan.shown)
-        if plan.shown:
-            attempt.usage = plan.shown.usage
-        call = Call(self._provider, attempt, question, self._metrics)
+    async def _call(self, attempt: CompletionAttempt, plan: Plan, aside: Aside, traceparent: str) -> Ending:
+        job, first_seq = attempt.envelope.job, attempt.seq
+        steps = {id(candidate): step for candidate, step in plan.steps}
 
-        def on_failure(error: MayPass) -> None:
-            self._failed(error.detail)
+        async def once(candidate: Candidate) -> Ending:
+            step = steps[id(candidate)]
+            body = await _illustrated(aside.media, step.body, candidate.media)
+            question = Question(
+                upstream_body(body, model=candidate.model),
+                traceparent,
+                wants_usage(step.body),
+                choices_of(step.body),
+                step.shown,
+                endpoint=job.endpoint,
+                keep=aside.keep,
+                told=aside.told,
+                cost=candidate.cost,
+                provider=candidate.provider,
+            )
+            if step.shown:
+                attempt.usage = priced(step.shown.usage, candidate.cost)
+            call = Call(await candidate.client(), attempt, question, self._metrics)
+            try:
+                return await (_as_continuation(call) if step.shown and step.shown.tokens else call.once())
+            except ApiError as error:
+                self._metrics.provider_failed(candidate.provider, error.detail.code or "unnamed")
+                raise
+
+        def on_failure(_candidate: Candidate, error: ApiError) -> None:
             self._metrics.retried(attempt.envelope.kind, error.detail.code or "unnamed")
 
-        once = _as_continuation(call) if plan.shown and plan.shown.tokens else call.once
         return await self._tries.call(
-            once, deadline=attempt.deadline, is_unseen=call.is_unseen, on_failure=on_failure
+            lambda: self._routes.ordered([candidate for candidate, _ in plan.steps]),
+            once,
+            deadline=attempt.deadline,
+            is_unseen=lambda: attempt.seq == first_seq,
+            on_failure=on_failure,
         )
 
-    def _failed(self, error: ErrorDetail) -> None:
-        self._metrics.provider_failed(self._settings.name, error.code or "unnamed")
-
-    def _span(self, attempt: CompletionAttempt) -> Span:
+    def _span(self, attempt: CompletionAttempt, provider: str) -> Span:
         job = attempt.envelope.job
+        operation = Operation.EMBEDDINGS if job.endpoint is Endpoint.EMBEDDINGS else Operation.CHAT
         return self._tracing.start(
-            Operation.CHAT.span(job.model),
+            operation.span(job.model),
             SpanKind.CLIENT,
             attempt.span.traceparent,
             {
-                Attribute.GEN_AI_OPERATION: Operation.CHAT.value,
-                Attribute.GEN_AI_PROVIDER: self._settings.name,
+                Attribute.GEN_AI_OPERATION: operation.value,
+                Attribute.GEN_AI_PROVIDER: provider,
                 Attribute.GEN_AI_REQUEST_MODEL: job.model,
                 Attribute.GEN_AI_REQUEST_STREAM: job.stream,
             },
@@ -176,22 +215,27 @@ class CompletionWork:
             self._metrics.tokens(job.model, ending.usage.input_tokens, ending.usage.output_tokens)
 
 
-def _as_continuation(call: Call) -> Callable[[], Awaitable[Ending]]:
+async def _illustrated(media: Illustrated, body: JsonObject, way: str) -> JsonObject:
+    try:
+        return await media.told(body, way)
+    except ApiError as error:
+        raise NotAsked.of(error.detail) from error
+
+
+async def _as_continuation(call: Call) -> Ending:
     """The call, which fails as `worker_lost` where the provider refuses to go on: no fault of the asker."""
-
-    async def once() -> Ending:
-        try:
-            return await call.once()
-        except ApiError as error:
-            was_refused = error.detail.type in REFUSED and not isinstance(error, MayPass)
-            if was_refused and call.is_unseen():
-                raise worker_lost() from error
-            raise
-
-    return once
+    try:
+        return await call.once()
+    except ApiError as error:
+        was_refused = error.detail.type in REFUSED and not isinstance(error, MayPass)
+        if was_refused and call.is_unseen():
+            raise worker_lost() from error
+        raise
 
 
 def _tell(span: Span, ending: Ending) -> None:
+    if ending.provider:
+        span.set({Attribute.GEN_AI_PROVIDER: ending.provider})
     if ending.model:
         span.set({Attribute.GEN_AI_RESPONSE_MODEL: ending.model})
     if ending.finish_reason:

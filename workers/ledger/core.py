@@ -66,7 +66,7 @@ class Bill:
         """Put a price on it."""
         if story.input_tokens is None:
             story.micro_usd = None
-        else:
+        elif not story.is_cost_told:
             price = self.price(story.model, story.input_tokens, story.output_tokens or 0)
             story.micro_usd = min(price, MOST_TOKENS)
 
@@ -166,6 +166,7 @@ def _ended(story: Story, event: Finished | Failed | Cancelled) -> None:
         case Finished():
             story.state, story.finish_reason = JobState.FINISHED, _short(event.finish_reason)
             story.model = story.model or _short(event.model)
+            story.provider = _short(event.provider)
         case Failed():
             story.state, story.error = JobState.FAILED, event.error
         case Cancelled():
@@ -185,6 +186,9 @@ def _count(story: Story, usage: Usage | None) -> None:
     story.cached_tokens = None if usage is None else min(usage.cached_tokens, MOST_TOKENS)
     story.reasoning_tokens = None if usage is None else min(usage.reasoning_tokens, MOST_TOKENS)
     story.usage_estimated = None if usage is None else usage.estimated
+    told = None if usage is None else usage.micro_usd
+    story.is_cost_told = None if usage is None else told is not None
+    story.micro_usd = None if told is None else min(told, MOST_TOKENS)
 
 
 def _short(text: str | None) -> str | None:

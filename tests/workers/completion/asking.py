@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from contracts.errors import ApiError
+from contracts.jobs import Endpoint
 from workers.completion.core import Stream, upstream_body, whole_answer
 from workers.completion.provider import HttpProvider
 
@@ -23,17 +24,19 @@ def soon() -> float:
 
 
 async def ask_whole(provider: HttpProvider) -> object:
-    return whole_answer(await provider.complete(BODY, deadline=soon()), "chatcmpl-1", "default")
+    return whole_answer(
+        await provider.complete(Endpoint.CHAT, BODY, deadline=soon()), "chatcmpl-1", "default"
+    )
 
 
 async def ask_stream(provider: HttpProvider) -> object:
-    async with provider.stream(STREAM_BODY, deadline=soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, STREAM_BODY, deadline=soon()) as batches:
         return [batch async for batch in batches]
 
 
 async def ask_folded(provider: HttpProvider) -> object:
     stream = Stream("chatcmpl-1", "default", wants_usage=False)
-    async with provider.stream(STREAM_BODY, deadline=soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, STREAM_BODY, deadline=soon()) as batches:
         return [stream.feed(payload) async for batch in batches for payload in batch]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from contracts.errors import ApiError
 from contracts.events import Ending
+from contracts.jobs import Endpoint
 from workers.completion.core import Stream, upstream_body
 from workers.completion.provider import HttpProvider
 
@@ -23,7 +24,7 @@ def soon() -> float:
 
 
 async def heard(provider: HttpProvider, *, deadline: float | None = None) -> list[bytes]:
-    async with provider.stream(BODY, deadline=deadline or soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, BODY, deadline=deadline or soon()) as batches:
         return [payload async for batch in batches for payload in batch]
 
 
@@ -40,7 +41,7 @@ async def folded(
     """The text of the first choice, and what the stream came to."""
     stream = Stream("chatcmpl-1", "default", wants_usage=False, choices=choices)
     text = ""
-    async with provider.stream(BODY, deadline=deadline or soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, BODY, deadline=deadline or soon()) as batches:
         async for batch in batches:
             for payload in batch:
                 text += text_of(stream.feed(payload))

@@ -160,3 +160,47 @@ def test_an_emoji_in_two_halves_is_joined_and_half_of_one_is_lost() -> None:
 
     assert rest_of(halves).body["messages"][-1]["content"] == "\N{GRINNING FACE}"
     assert isinstance(gone_on(halves[:1], BODY, "llama.cpp"), Lost)
+
+
+def text_chunk(text: str, seq: int, finish: str | None = None) -> bytes:
+    """A chunk of a legacy completion."""
+    choice = {"index": 0, "text": text, "finish_reason": finish}
+    return json.dumps({"object": "text_completion", "created": 7, "choices": [choice], "x_seq": seq}).encode()
+
+
+LEGACY: Json = {"prompt": "Once", "max_tokens": 9, "stream": True}
+TOLD_TEXT = [text_chunk(" upon", 0), text_chunk(" a", 1)]
+
+
+@pytest.mark.parametrize("prefill", ["none", "llama.cpp", "vllm"])
+def test_a_legacy_text_goes_on_behind_its_prompt_whoever_the_provider_is(prefill: Prefill) -> None:
+    rest = rest_of(TOLD_TEXT, LEGACY, prefill)
+
+    assert rest.body == {"prompt": "Once upon a", "max_tokens": 7, "stream": True}
+    assert rest.shown is not None
+    assert rest.shown.tokens == 2
+
+
+@pytest.mark.parametrize(
+    "more", [{"prompt": ["a", "b"]}, {"prompt": [1, 2]}, {"suffix": "."}, {"logprobs": 1}]
+)
+def test_a_legacy_text_that_is_no_plain_prompt_is_lost(more: Json) -> None:
+    assert isinstance(gone_on(TOLD_TEXT, LEGACY | more, "llama.cpp"), Lost)
+
+
+def test_a_legacy_text_at_its_limit_only_lacks_its_end() -> None:
+    plan = gone_on(TOLD_TEXT, LEGACY | {"max_tokens": 2}, "none")
+
+    assert isinstance(plan, Complete)
+    assert json.loads(plan.chunks[0])["choices"] == [{"index": 0, "text": "", "finish_reason": "length"}]
+
+
+def test_a_legacy_text_whose_limit_is_the_providers_own_is_lost() -> None:
+    unlimited = {"prompt": "Once", "stream": True}
+
+    assert isinstance(gone_on(TOLD_TEXT, unlimited, "none"), Lost)
+    assert rest_of(TOLD_TEXT, unlimited, "llama.cpp").body["prompt"] == "Once upon a"
+
+
+def test_an_echo_is_no_answer_yet_and_cannot_be_gone_on_with() -> None:
+    assert isinstance(gone_on(TOLD_TEXT, LEGACY | {"echo": True, "max_tokens": 2}, "none"), Lost)

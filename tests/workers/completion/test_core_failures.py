@@ -16,7 +16,7 @@ SAID = {
 OPENAI = json.dumps({"error": SAID}).encode()
 
 
-@pytest.mark.parametrize(("status", "ours"), [(400, 400), (413, 413), (422, 400)])
+@pytest.mark.parametrize(("status", "ours"), [(400, 400), (413, 413), (422, 400), (501, 400)])
 def test_a_refused_request_keeps_the_providers_words(status: int, ours: int) -> None:
     detail = refusal(status, OPENAI).detail
 

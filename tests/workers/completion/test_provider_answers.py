@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from contracts.errors import ApiError
+from contracts.jobs import Endpoint
 from infra.settings import ProviderSettings
 from tests.upstream import wire
 from tests.upstream.script import Script
@@ -26,7 +27,7 @@ async def test_an_answer_arrives_as_it_was_sent(provider: HttpProvider, upstream
     script = Script(choices=2)
     upstream.always(script)
 
-    body = await provider.complete(BODY, deadline=soon(), traceparent="00-1-2-03")
+    body = await provider.complete(Endpoint.CHAT, BODY, deadline=soon(), traceparent="00-1-2-03")
 
     assert body == wire.completion(script, {"model": "m"})
     request = await upstream.asked()
@@ -107,7 +108,7 @@ async def test_the_deadline_ends_the_wait(provider: HttpProvider, upstream: Upst
     upstream.always(script)
 
     with pytest.raises(ApiError) as caught:
-        await provider.complete(BODY, deadline=asyncio.get_running_loop().time() + SOON)
+        await provider.complete(Endpoint.CHAT, BODY, deadline=asyncio.get_running_loop().time() + SOON)
 
     assert caught.value.detail.code == "provider_timeout"
     await (await upstream.asked()).gone()
@@ -124,7 +125,7 @@ async def test_the_total_limit_ends_the_wait(settings: ProviderSettings, upstrea
 
 async def test_cancelling_closes_the_connection_at_once(provider: HttpProvider, upstream: Upstream) -> None:
     upstream.always(Script(hold=-1))
-    task = asyncio.create_task(provider.complete(BODY, deadline=soon()))
+    task = asyncio.create_task(provider.complete(Endpoint.CHAT, BODY, deadline=soon()))
     request = await upstream.asked()
 
     task.cancel()

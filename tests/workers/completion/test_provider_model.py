@@ -9,6 +9,7 @@ import pytest
 
 from contracts.errors import ApiError, ErrorType
 from contracts.events import Ending
+from contracts.jobs import Endpoint
 from infra.settings import ProviderSettings
 from workers.completion.core import Stream, upstream_body, wants_usage, whole_answer
 from workers.completion.provider import HttpProvider, open_provider
@@ -39,7 +40,7 @@ def deadline() -> float:
 
 async def streamed(provider: HttpProvider, body: Json, model: ProviderSettings) -> tuple[list[Json], Ending]:
     stream = Stream("chatcmpl-1", "default", wants_usage=wants_usage(body))
-    async with provider.stream(sent(body, model), deadline=deadline()) as batches:
+    async with provider.stream(Endpoint.CHAT, sent(body, model), deadline=deadline()) as batches:
         outs = [stream.feed(payload) async for batch in batches for payload in batch]
     return [json.loads(out) for out in outs if out is not None], stream.close()
 
@@ -47,7 +48,9 @@ async def streamed(provider: HttpProvider, body: Json, model: ProviderSettings) 
 async def test_a_stream_and_a_whole_answer_say_the_same(real: HttpProvider, model: ProviderSettings) -> None:
     chunks, outcome = await streamed(real, asking(stream=True), model)
     payload, whole = whole_answer(
-        await real.complete(sent(asking(), model), deadline=deadline()), "chatcmpl-1", "default"
+        await real.complete(Endpoint.CHAT, sent(asking(), model), deadline=deadline()),
+        "chatcmpl-1",
+        "default",
     )
 
     text = "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
@@ -86,7 +89,11 @@ async def test_a_request_that_the_model_refuses_is_the_askers_fault(
 ) -> None:
     body = asking(messages=[{"role": "user", "content": "word " * 200_000}], stream=stream)
 
-    asked = streamed(real, body, model) if stream else real.complete(sent(body, model), deadline=deadline())
+    asked = (
+        streamed(real, body, model)
+        if stream
+        else real.complete(Endpoint.CHAT, sent(body, model), deadline=deadline())
+    )
 
     with pytest.raises(ApiError) as caught:
         await asked
@@ -101,3 +108,26 @@ async def test_its_models_are_listed(real: HttpProvider) -> None:
 
     assert models
     assert all(model.object == "model" for model in models)
+
+
+async def test_several_legacy_prompts_are_streamed_to_their_ends(
+    real: HttpProvider, model: ProviderSettings
+) -> None:
+    body: Json = {"prompt": ["Once upon", "Two and"], "max_tokens": 3, "stream": True}
+    folding = Stream("cmpl-1", "default", wants_usage=True, choices=2, endpoint=Endpoint.COMPLETIONS)
+
+    async with real.stream(Endpoint.COMPLETIONS, sent(body, model), deadline=deadline()) as batches:
+        async for batch in batches:
+            for payload in batch:
+                folding.feed(payload)
+
+    assert folding.close().finish_reason == "length"
+
+
+async def test_embeddings_of_a_model_that_speaks_are_the_requests_own_fault(
+    real: HttpProvider, model: ProviderSettings
+) -> None:
+    with pytest.raises(ApiError) as raised:
+        await real.complete(Endpoint.EMBEDDINGS, sent({"input": "a"}, model), deadline=deadline())
+
+    assert (raised.value.detail.type, raised.value.detail.status) == (ErrorType.INVALID_REQUEST, 400)

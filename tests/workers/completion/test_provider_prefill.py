@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from contracts.events import Ending
+from contracts.jobs import Endpoint
 from infra.settings import ProviderSettings
 from workers.completion.core import Continue, Stream, gone_on, upstream_body, wants_usage
 from workers.completion.provider import HttpProvider, open_provider
@@ -45,7 +46,7 @@ async def told(
     )
     body = upstream_body(rest.body, model=model.models[0])
     until = asyncio.get_running_loop().time() + LIMIT
-    async with provider.stream(body, deadline=until) as batches:
+    async with provider.stream(Endpoint.CHAT, body, deadline=until) as batches:
         outs = [stream.feed(payload) async for batch in batches for payload in batch]
     return [out for out in outs if out is not None], stream.close()
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from contracts.errors import ApiError
+from contracts.jobs import Endpoint
 from infra.settings import ProviderSettings
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
@@ -45,7 +46,7 @@ async def test_a_stream_that_breaks_off_is_cut(
 async def test_what_came_before_the_cut_is_delivered(provider: HttpProvider, upstream: Upstream) -> None:
     upstream.always(Script(fault="reset", after=4, hold=4))
 
-    async with provider.stream(BODY, deadline=soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, BODY, deadline=soon()) as batches:
         assert await next_of(batches, 4) == 4
         (await upstream.asked()).release()
         with pytest.raises(ApiError, match="broke"):

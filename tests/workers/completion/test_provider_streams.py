@@ -6,6 +6,7 @@ import json
 import pytest
 
 from contracts.events import Usage
+from contracts.jobs import Endpoint
 from infra.settings import ProviderSettings
 from tests.upstream import wire
 from tests.upstream.script import Script
@@ -42,7 +43,7 @@ async def test_the_body_arrives_as_it_was_sent(provider: HttpProvider, upstream:
 async def test_a_body_of_megabytes_arrives(provider: HttpProvider, upstream: Upstream) -> None:
     body = upstream_body({"stream": True, "messages": [{"content": "x" * 5_000_000}]}, model="m")
 
-    async with provider.stream(body, deadline=soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, body, deadline=soon()) as batches:
         await anext(batches)
 
     assert (await upstream.asked()).body == body
@@ -53,7 +54,7 @@ async def test_the_key_and_the_trace_travel_along(settings: ProviderSettings, up
 
     async with (
         open_provider(given) as provider,
-        provider.stream(BODY, deadline=soon(), traceparent=TRACEPARENT) as batches,
+        provider.stream(Endpoint.CHAT, BODY, deadline=soon(), traceparent=TRACEPARENT) as batches,
     ):
         await anext(batches)
 
@@ -65,7 +66,7 @@ async def test_the_key_and_the_trace_travel_along(settings: ProviderSettings, up
 async def test_payloads_come_as_soon_as_they_are_there(provider: HttpProvider, upstream: Upstream) -> None:
     upstream.always(Script(hold=3))
 
-    async with provider.stream(BODY, deadline=soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, BODY, deadline=soon()) as batches:
         assert await next_of(batches, 3) == 3
         (await upstream.asked()).release()
         await next_of(batches, 1)
@@ -154,7 +155,7 @@ async def test_a_stream_ends_with_done_though_its_connection_stays_open(
 async def test_leaving_early_closes_the_connection(provider: HttpProvider, upstream: Upstream) -> None:
     upstream.always(Script(hold=3))
 
-    async with provider.stream(BODY, deadline=soon()) as batches:
+    async with provider.stream(Endpoint.CHAT, BODY, deadline=soon()) as batches:
         await anext(batches)
 
     await (await upstream.asked()).gone()
@@ -181,7 +182,7 @@ async def test_an_error_of_the_reader_passes_and_closes_the_connection(
     upstream.always(Script(hold=3))
 
     with pytest.raises(ZeroDivisionError):
-        async with provider.stream(BODY, deadline=soon()):
+        async with provider.stream(Endpoint.CHAT, BODY, deadline=soon()):
             raise ZeroDivisionError
 
     await (await upstream.asked()).gone()

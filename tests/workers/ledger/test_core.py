@@ -22,12 +22,14 @@ from contracts.events import (
 )
 from contracts.story import Story
 from contracts.wire.jobs import JobState
-from workers.ledger.core import MOST_ENTRIES, fold
+from workers.ledger.core import MOST_ENTRIES, Bill, fold
 
 JOB = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ERROR = ApiError(ErrorCode.PROVIDER_ERROR, "The provider failed").detail
 USAGE = Usage(input_tokens=7, output_tokens=5)
+BILLED = USAGE.model_copy(update={"micro_usd": 0})
+"""As the ledger has it: nothing costs anything here."""
 
 
 def at(seconds: float) -> dict[str, Any]:  # the fields of JobFact
@@ -84,7 +86,7 @@ def test_a_whole_job_has_its_times_its_usage_and_its_timeline() -> None:
     assert story.state is JobState.FINISHED
     assert (story.kind, story.lane, story.user_id, story.model) == ("completion", "flex", "u1", "m")
     assert (story.attempts, story.worker, story.finish_reason) == (1, "w1", "stop")
-    assert view.usage == USAGE
+    assert view.usage == BILLED
     assert [entry.type for entry in view.timeline] == ["accepted", "claimed", "first_frame", "finished"]
     assert (view.ended_at, view.first_frame_at) == (NOON + timedelta(seconds=3), NOON + timedelta(seconds=2))
 
@@ -134,7 +136,7 @@ def test_a_redrive_opens_a_job_once_and_its_new_end_counts() -> None:
     assert (reopened.state, reopened.ended_at, reopened.error) == (JobState.QUEUED, None, None)
 
     ended = story_of(accepted(), claimed(), failed(), redriven(), claimed(2), finished(2), failed(2))
-    assert (ended.state, ended.redrives, ended.usage()) == (JobState.FINISHED, 1, USAGE)
+    assert (ended.state, ended.redrives, ended.usage()) == (JobState.FINISHED, 1, BILLED)
 
 
 def test_only_jobs_with_news_are_told_to_have_changed() -> None:
@@ -162,3 +164,26 @@ def test_a_redriven_job_is_followed_though_its_attempts_are_numbered_anew() -> N
 
 def test_output_of_an_attempt_whose_beginning_was_not_told_shows_that_it_runs() -> None:
     assert story_of(accepted(), first_frame()).state is JobState.RUNNING
+
+
+def test_a_cost_that_the_worker_told_is_kept_whatever_the_ledger_would_say() -> None:
+    told = USAGE.model_copy(update={"micro_usd": 41})
+    bill = Bill(lambda _model, _input, _output: 7)
+    stories: dict[str, Story] = {}
+
+    fold(stories, [finished(usage=told), accepted()], bill)
+
+    (story,) = stories.values()
+    assert (story.micro_usd, story.is_cost_told) == (41, True)
+    assert sum(charge.micro_usd for charge in bill.charges) == 41
+
+
+def test_a_cost_that_nobody_told_is_the_ledgers_own() -> None:
+    bill = Bill(lambda model, _input, _output: 7 if model == "m" else 1)
+    stories: dict[str, Story] = {}
+
+    fold(stories, [finished(), accepted()], bill)
+
+    (story,) = stories.values()
+    assert (story.micro_usd, story.is_cost_told) == (7, False)
+    assert sum(charge.micro_usd for charge in bill.charges) == 7

@@ -4,6 +4,7 @@
     as many tokens as were asked for       Complete: the finish reason and the end
     nothing was visible yet                Continue: asked anew, unseen
     text, and the provider takes prefill   Continue: asked with the text as the assistant's, not yet whole
+    text of a legacy completion            Continue: asked with the text behind the prompt
     everything else                        Lost
 
 The text of a tool call, of reasoning or of a JSON schema cannot be gone on with: what constrains it would
@@ -88,21 +89,41 @@ def gone_on(payloads: Sequence[bytes], body: JsonObject, prefill: Prefill) -> Co
 def _rest(shown: Shown, body: JsonObject, choices: int, prefill: Prefill) -> Continue | Lost:
     if not shown.tokens:
         return Continue(body, shown)
+    if choices > 1 or not shown.is_only_text or _is_constrained(body):
+        return Lost(shown.usage)
+    if "messages" not in body:
+        return _prompted(body, shown, prefill)
     messages = _messages(body, shown.text, prefill)
-    if messages is None or choices > 1 or not shown.is_only_text or _is_constrained(body):
+    if messages is None:
         return Lost(shown.usage)
     return Continue(_prefilled(body, messages, shown.tokens, prefill), shown)
 
 
+def _prompted(body: JsonObject, shown: Shown, prefill: Prefill) -> Continue | Lost:
+    """A legacy completion goes on behind its prompt and its text, whoever the provider is; but where a number
+    of the provider's own limits it, nobody can say what is left of that. llama.cpp has none."""
+    prompt = body.get("prompt")
+    is_bounded = prefill == "llama.cpp" or isinstance(body.get("max_tokens"), int)
+    has_more = any(body.get(name) is not None for name in ("suffix", "logprobs"))
+    if not isinstance(prompt, str) or has_more or not is_bounded:
+        return Lost(shown.usage)
+    return Continue(body | {"prompt": prompt + shown.text} | _limits(body, shown.tokens), shown)
+
+
 def _is_at_limit(body: JsonObject, tokens: int) -> bool:
-    """Whether no further token was asked for. A chunk is a token at least, so none is missing."""
-    return any(isinstance(body.get(name), int) and tokens >= body[name] > 0 for name in LIMITS)
+    """Whether no further token was asked for. A chunk is a token at least, so none is missing; with `echo`,
+    the first ones are of the prompt."""
+    return not body.get("echo") and any(
+        isinstance(body.get(name), int) and tokens >= body[name] > 0 for name in LIMITS
+    )
 
 
 def _finish(last: bytes) -> bytes:
     """The chunk that the provider would have sent behind this one."""
     chunk = read_object(last)
-    choice = {"index": 0, "delta": {}, "finish_reason": AT_LIMIT}
+    has_text = any("text" in choice for choice in chunk["choices"])
+    nothing: JsonObject = {"text": ""} if has_text else {"delta": {}}
+    choice = nothing | {"index": 0, "finish_reason": AT_LIMIT}
     told = {name: chunk[name] for name in chunk if name not in PARTS}
     return write(told | {"choices": [choice], "x_seq": chunk["x_seq"] + 1})
 
@@ -134,6 +155,10 @@ def _is_open(body: JsonObject, prefill: Prefill) -> bool:
 
 
 def _prefilled(body: JsonObject, messages: list[JsonObject], tokens: int, prefill: Prefill) -> JsonObject:
-    limits = {name: max(body[name] - tokens, 1) for name in LIMITS if isinstance(body.get(name), int)}
     goes_on = {"continue_final_message": True, "add_generation_prompt": False} if prefill == "vllm" else {}
-    return body | {"messages": messages} | limits | goes_on
+    return body | {"messages": messages} | _limits(body, tokens) | goes_on
+
+
+def _limits(body: JsonObject, tokens: int) -> JsonObject:
+    """What is left of what was asked for."""
+    return {name: max(body[name] - tokens, 1) for name in LIMITS if isinstance(body.get(name), int)}

@@ -2,7 +2,7 @@
 
 from contracts.events import Ending, Usage
 from contracts.frames import FrameKind, payload_of
-from workers.completion.core.jsontext import JsonObject, read_object
+from workers.completion.core.jsontext import JsonObject, read_object, write
 
 
 def ending_of(last: bytes) -> Ending:
@@ -14,10 +14,11 @@ def ending_of(last: bytes) -> Ending:
 
 
 def ending_told(answer: JsonObject) -> Ending:
-    """The end that a whole answer tells; the reason is that of its first choice."""
+    """The end that a whole answer tells; the reason is that of its first choice. Embeddings have none."""
+    choices = answer.get("choices")
     return Ending(
         model=text(answer.get("model")),
-        finish_reason=text(answer["choices"][0].get("finish_reason")),
+        finish_reason=text(choices[0].get("finish_reason")) if choices else None,
         usage=told_usage(answer.get("usage")),
     )
 
@@ -32,6 +33,18 @@ def told_usage(usage: object) -> Usage | None:
         cached_tokens=count_in(usage.get("prompt_tokens_details"), "cached_tokens"),
         reasoning_tokens=count_in(usage.get("completion_tokens_details"), "reasoning_tokens"),
     )
+
+
+def usage_payload(usage: Usage) -> bytes:
+    """A usage as the last chunk of a stream tells it."""
+    told = {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }
+    return write({"choices": [], "usage": told})
 
 
 def text(value: object) -> str | None:

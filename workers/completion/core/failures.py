@@ -1,6 +1,7 @@
 """What a provider says of its own failure, as the error that our caller gets.
 
     400, 404, 413, 422   the request's fault     the provider's message, code, param and status (422 as 400)
+    501                  it does not do that     the same, as 400
     429                  too many requests       provider_rate_limited, with its Retry-After
     401, 402, 403        our key or our credit   provider_error, without the reason, which is ours to know
     everything else      the provider's fault    provider_error, with its message
@@ -22,7 +23,7 @@ MAX_MESSAGE = 2_000
 MAX_NAME = 200
 REDACTED = "[redacted]"
 
-_ASKERS_FAULT = {400: 400, 404: 404, 413: 413, 422: 400}
+_ASKERS_FAULT = {400: 400, 404: 404, 413: 413, 422: 400, 501: 400}
 _FAILURES = range(400, 600)
 _OUR_ACCOUNT = frozenset({401, 402, 403})
 _STATUS_OF_NAME = {
@@ -44,6 +45,10 @@ _STATUS_OF_NAME = {
     "context_length_exceeded": 400,
     "exceed_context_size_error": 400,
     "unprocessableentityerror": 400,
+    "request_too_large": 413,
+    "billing_error": 402,
+    "timeout_error": 504,
+    "overloaded_error": 529,
 }
 _PRIVATE = re.compile(
     r"""

@@ -28,7 +28,13 @@ def wants_usage(body: JsonObject) -> bool:
 def choices_of(body: JsonObject) -> int:
     """How many answers the client asked for."""
     asked = body.get("n")
-    return asked if isinstance(asked, int) and asked else 1
+    return (asked if isinstance(asked, int) and asked else 1) * _prompts(body.get("prompt"))
+
+
+def _prompts(prompt: object) -> int:
+    """How many prompts a legacy request has: a list of numbers is one, as tokens."""
+    is_list = isinstance(prompt, list) and not all(isinstance(one, int) for one in prompt)
+    return len(prompt) if is_list and isinstance(prompt, list) else 1
 
 
 def _asked_usage(body: JsonObject) -> Any:  # whatever a client may have put there

@@ -72,7 +72,8 @@ def _fold(shown: Shown, chunk: JsonObject) -> None:
 def _fold_choice(shown: Shown, choice: JsonObject) -> None:
     index, reason = choice.get("index", 0), text(choice.get("finish_reason"))
     shown.finish[index] = reason or shown.finish.get(index)
-    visible = {name: value for name, value in (choice.get("delta") or {}).items() if value and name != "role"}
+    delta = {"content": choice["text"]} if "text" in choice else choice.get("delta") or {}
+    visible = {name: value for name, value in delta.items() if value and name != "role"}
     if not visible:
         return
     shown.tokens += 1

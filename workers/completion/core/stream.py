@@ -10,6 +10,7 @@ counts both parts as one.
 
 from contracts.errors import ApiError, ErrorCode
 from contracts.events import Ending, Usage
+from contracts.jobs import Endpoint
 from workers.completion.core.ending import text, told_usage
 from workers.completion.core.failures import bad_answer, read_said
 from workers.completion.core.jsontext import JsonObject, write
@@ -17,12 +18,14 @@ from workers.completion.core.passing import may_pass
 from workers.completion.core.shown import Shown, usage_with
 
 DONE = b"[DONE]"
+NOTHING = b"null"
+"""How llama.cpp's server begins a stream of several legacy prompts."""
 
 
 class Stream:
     """One stream of one call to the provider."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what a stream is told of its job
         self,
         public_id: str,
         tier: str,
@@ -31,13 +34,19 @@ class Stream:
         first_seq: int = 0,
         choices: int = 1,
         shown: Shown | None = None,
+        endpoint: Endpoint = Endpoint.CHAT,
+        told: JsonObject | None = None,
     ) -> None:
+        """`told` is what the first chunk tells beside its own."""
         self._id = public_id
         self._tier = tier
         self._wants_usage = wants_usage
         self._seq = first_seq
         self._asked = choices
         self._shown = shown
+        self._is_text = endpoint is Endpoint.COMPLETIONS
+        self._fold = self._fold_text if self._is_text else self._fold_chat
+        self._told = told if first_seq == 0 else None
         self._done = False
         self._model: object = None
         self._usage: object = None
@@ -75,7 +84,12 @@ class Stream:
         if self._done or data.strip() == DONE:
             self._done = True
             return None
-        chunk = _read_chunk(data)
+        try:
+            chunk = _read_chunk(data)
+        except ApiError:
+            if self._is_text and data == NOTHING:
+                return None
+            raise
         choices = chunk["choices"]
         for choice in choices:
             self._fold(choice)
@@ -88,6 +102,9 @@ class Stream:
         chunk["x_seq"] = self._seq
         chunk["service_tier"] = self._tier
         self._seq += 1
+        if self._told:
+            chunk.update(self._told)
+            self._told = None
         return write(chunk)
 
     def close(self) -> Ending:
@@ -98,7 +115,13 @@ class Stream:
         reason = self._finish.get(0) or next(iter(self._finish.values()))
         return Ending(model=text(self._model), finish_reason=text(reason), usage=self.usage)
 
-    def _fold(self, choice: JsonObject) -> None:
+    def _fold_text(self, choice: JsonObject) -> None:
+        """A choice of a legacy completion, which holds its text itself."""
+        if type(choice) is not dict:
+            raise bad_answer("The provider sent a choice that is not an object.")
+        self._fold_chat({**choice, "delta": {"content": choice.get("text")}})
+
+    def _fold_chat(self, choice: JsonObject) -> None:
         try:
             index = choice.get("index", 0)
             reason = choice.get("finish_reason")

@@ -7,7 +7,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from aiohttp import ClientError, ClientResponse
+from aiohttp import ClientError, ClientResponse, TCPConnector
 from aiohttp.http_exceptions import HttpProcessingError
 
 from contracts.errors import ApiError
@@ -15,7 +15,9 @@ from contracts.wire.models import Model
 from infra.settings import ProviderSettings
 from workers.completion.core import (
     REDACTED,
+    ListedModel,
     bad_answer,
+    context_of_props,
     listed_models,
     read_said,
     refusal,
@@ -23,12 +25,13 @@ from workers.completion.core import (
     scrubbed,
     seconds_to_wait,
 )
-from workers.completion.provider.batches import Batches
+from workers.completion.provider.batches import Batches, IsEnd, has_done
 from workers.completion.provider.patience import Patience, out_of_time, silent
-from workers.completion.provider.pool import Pool, open_pool
+from workers.completion.provider.pool import Connect, Pool, open_pool
 from workers.completion.provider.trouble import cut
 
-CHAT = "/chat/completions"
+PROPS = "/../props"
+"""llama.cpp's, beside its `/v1`."""
 MAX_ERROR_BODY = 65_536
 ERROR_BODY_TIMEOUT = 5.0
 MODELS_TIMEOUT = 10.0
@@ -42,9 +45,11 @@ NOT_A_STREAM = frozenset({"application/json", "application/problem+json", "text/
 
 
 @asynccontextmanager
-async def open_provider(settings: ProviderSettings) -> AsyncIterator["HttpProvider"]:
+async def open_provider(
+    settings: ProviderSettings, connect: Connect = TCPConnector
+) -> AsyncIterator["HttpProvider"]:
     """A provider with its connections, which are closed at the end."""
-    async with open_pool(settings) as pool:
+    async with open_pool(settings, connect) as pool:
         provider = HttpProvider(pool, settings)
         try:
             yield provider
@@ -64,13 +69,19 @@ class HttpProvider:
 
     @asynccontextmanager
     async def stream(
-        self, body: bytes, *, deadline: float, traceparent: str | None = None
+        self,
+        endpoint: str,
+        body: bytes,
+        *,
+        deadline: float,
+        traceparent: str | None = None,
+        is_end: IsEnd = has_done,
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
-        """Ask for a stream; see `workers.completion.core.Provider`."""
+        """Ask for a stream; see `workers.completion.core.Provider`. `endpoint`: any path behind the base."""
         patience = Patience(self._settings, deadline, asyncio.get_running_loop())
         with self._scrubbing():
-            response = await self._first_answer(body, traceparent, patience)
-            batches = Batches(response, patience, self._settings.max_line)
+            response = await self._first_answer(endpoint, body, traceparent, patience)
+            batches = Batches(response, patience, self._settings.max_line, is_end)
             try:
                 await _expect_stream(response)
                 yield batches
@@ -78,14 +89,16 @@ class HttpProvider:
                 patience.close()
                 self._leave(response, reusable=batches.over)
 
-    async def complete(self, body: bytes, *, deadline: float, traceparent: str | None = None) -> bytes:
+    async def complete(
+        self, endpoint: str, body: bytes, *, deadline: float, traceparent: str | None = None
+    ) -> bytes:
         """Ask for a whole answer; see `workers.completion.core.Provider`."""
         last = min(deadline, asyncio.get_running_loop().time() + self._settings.total_timeout)
         headers = _headers("application/json", traceparent)
         with self._scrubbing():
             try:
                 async with asyncio.timeout_at(last):
-                    response = await self._pool.post(CHAT, body, headers)
+                    response = await self._pool.post(f"/{endpoint}", body, headers)
                     return self._without_key(await _whole(response, self._settings.max_answer))
             except TimeoutError as error:
                 raise out_of_time() from error
@@ -96,7 +109,25 @@ class HttpProvider:
         with self._scrubbing():
             try:
                 async with asyncio.timeout(MODELS_TIMEOUT):
-                    return await self._listed(await self._pool.get("/models", headers))
+                    listed = await self._listed(await self._pool.get("/models", headers))
+                    return await self._with_context(listed)
+            except TimeoutError as error:
+                raise silent("its list of models", MODELS_TIMEOUT) from error
+
+    async def get(self, path: str) -> bytes | None:
+        """The body of a good answer to a GET of a path behind the base; None where there is no such route.
+
+        Raises ApiError.
+        """
+        headers = _headers("application/json", None)
+        with self._scrubbing():
+            try:
+                async with asyncio.timeout(MODELS_TIMEOUT):
+                    response = await self._pool.get(f"/{path}", headers)
+                    if response.status in NO_SUCH_ROUTE:
+                        response.close()
+                        return None
+                    return self._without_key(await _whole(response, self._settings.max_answer))
             except TimeoutError as error:
                 raise silent("its list of models", MODELS_TIMEOUT) from error
 
@@ -105,11 +136,13 @@ class HttpProvider:
         if self._drains:
             await asyncio.wait(self._drains)
 
-    async def _first_answer(self, body: bytes, traceparent: str | None, patience: Patience) -> ClientResponse:
+    async def _first_answer(
+        self, endpoint: str, body: bytes, traceparent: str | None, patience: Patience
+    ) -> ClientResponse:
         headers = _headers("text/event-stream", traceparent)
         try:
             async with asyncio.timeout_at(patience.until):
-                return await self._pool.post(CHAT, body, headers)
+                return await self._pool.post(f"/{endpoint}", body, headers)
         except TimeoutError as error:
             raise patience.error() from error
 
@@ -119,6 +152,20 @@ class HttpProvider:
             response.close()
             return [Model(id=name, created=0, owned_by=owner) for name in self._settings.models]
         return listed_models(await _whole(response, self._settings.max_answer), owner)
+
+    async def _with_context(self, models: list[Model]) -> list[Model]:
+        """The models with the context that llama.cpp was started with, which its list does not tell."""
+        if self._settings.tokenizer != "llama.cpp":
+            return models
+        try:
+            response = await self._pool.get(PROPS, _headers("application/json", None))
+            length = context_of_props(read_said(await _whole(response, MAX_ERROR_BODY)))
+        except ApiError:
+            return models
+        told = {} if length is None else {"context_length": length}
+        return [
+            model.model_copy(update=told) if isinstance(model, ListedModel) else model for model in models
+        ]
 
     def _leave(self, response: ClientResponse, *, reusable: bool) -> None:
         """Close the connection, unless only the end of a finished answer is missing."""
@@ -204,6 +251,8 @@ def _headers(accept: str, traceparent: str | None) -> dict[str, str]:
 
 def _secrets(url: str, key: str) -> tuple[str, ...]:
     """What no error may show, the longest first: the address, the host, the key."""
-    address = urlsplit(url)
-    secrets = {url, url.rstrip("/"), address.netloc, address.hostname or "", key}
+    secrets = {url, url.rstrip("/"), key}
+    with suppress(ValueError):  # no URL at all: nothing is ever asked there
+        address = urlsplit(url)
+        secrets |= {address.netloc, address.hostname or ""}
     return tuple(sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True))
