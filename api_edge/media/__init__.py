@@ -1,0 +1,1 @@
+"""Media: files come in, and links to them go out."""
