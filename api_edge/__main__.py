@@ -13,15 +13,30 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from api_edge.admin.audit_routes import AuditLog
+from api_edge.admin.catalogs import Catalogs
+from api_edge.admin.mcp_servers import AdminMcpServers
+from api_edge.admin.provider_models import ProviderModels
+from api_edge.admin.providers import AdminProviders
+from api_edge.admin.routes import AdminParts
+from api_edge.admin.tool_calls import AdminToolCalls
+from api_edge.admin.tools import AdminTools
+from api_edge.admin.users import AdminUsers
+from api_edge.admin.users_budgets import UserBudgets
 from api_edge.app import Parts, build_app
-from api_edge.auth.parts import open_identity
+from api_edge.auth.parts import IdentityParts, open_identity
 from api_edge.deps import Edge, NoLimits
 from api_edge.idempotency.jobs import open_job_keys
+from api_edge.limits.costs import ExpectedCosts
 from api_edge.limits.limiting import Limiting
-from api_edge.llm.catalog import open_catalog
+from api_edge.llm.places import Places
+from api_edge.mcp.door import DoorMeans, open_door
+from api_edge.mcp.parts import McpParts
+from api_edge.media.parts import MediaParts
+from api_edge.media.receiving import Spool
 from api_edge.middleware.address import networks
 from api_edge.middleware.connection import Connections, edge_protocol
-from api_edge.middleware.guests import AddressLimits
+from api_edge.middleware.guests import AddressLimits, AddressShares
 from api_edge.middleware.surfaces import Surface
 from api_edge.relay.draining import Draining
 from api_edge.relay.lane_watch import watched
@@ -37,18 +52,27 @@ from infra.database import Database, open_database
 from infra.failpoints import planned
 from infra.limits.buckets import Buckets
 from infra.limits.gate import Gate, open_gate
+from infra.limits.prices import Prices
 from infra.notices import Notices, open_notices
 from infra.objects import open_objects
+from infra.outgoing.addresses import AddressPolicy
+from infra.presigning import Presigner
 from infra.process import run_process, settle_memory
+from infra.registry.health import HealthBoard
+from infra.registry.reading import Registered, open_registered
 from infra.relay.load import LoadBoard
 from infra.relay.reader import RelayReader, open_reader
+from infra.relay.redis import Connections as Redis
 from infra.relay.redis import open_redis, ping
-from infra.settings import EdgeSettings, Settings, read_settings
+from infra.sealing import Sealer
+from infra.settings import EdgeSettings, MediaSettings, Settings, read_settings
 from infra.telemetry.logs import open_logs
 from infra.telemetry.metrics import ConnectionMetrics, EdgeMetrics, open_registry
 from infra.telemetry.readiness import Check
 from infra.telemetry.serving import serve_metrics
 from infra.telemetry.tracing import open_tracing
+from infra.tools.reading import KnownTools, open_known_tools
+from infra.tools.sessions import Sessions
 
 BACKLOG = 2_048
 KEEP_ALIVE_SECONDS = 75
@@ -109,13 +133,13 @@ async def open_app(
     """The application, with everything that it needs open, and its end."""
     metrics = EdgeMetrics(registry)
     edge_id = new_ulid()
+    presigner = Presigner(settings.objects)  # an address that can't be signed for ends the start
     async with (
         open_tracing(settings.telemetry, "edge") as tracing,
         open_redis(settings.redis) as redis,
         open_database(settings.database) as database,
         open_objects(settings.objects) as objects,
         open_producer(settings.kafka) as producer,
-        open_catalog(database) as catalog,
         open_reader(
             edge_id, redis, settings.relay, heartbeat=settings.edge.heartbeat, stats=metrics
         ) as reader,
@@ -123,8 +147,10 @@ async def open_app(
         open_job_keys(database, settings.edge) as keys,
         open_stops(reader, producer) as stops,
         open_notices(redis) as notices,
+        open_registered(database, notices) as registered,
+        open_known_tools(database, notices) as known_tools,
         open_identity(database, notices, settings) as identity,
-        _open_limits(database, notices, settings) as limits,
+        _open_limits(database, notices, registered, settings) as limits,
     ):
         draining = Draining(reader.nudge)
         checks = [
@@ -150,39 +176,85 @@ async def open_app(
             ledger=LedgerReader(database),
             draining=draining,
             payloads=objects,
-            models=catalog,
+            models=registered,
             stats=metrics,
             tracing=tracing,
             failpoints=planned(settings.failpoints),
             limits=NoLimits() if limits is None else Limiting(limits, settings.limits),
+            conversations=Places(database),
         )
         own_port = settings.edge.metrics_port
-        parts = Parts(
+        async with _open_mcp(edge, known_tools, redis, settings) as mcp:
+            parts = Parts(
+                database,
+                registered,
+                identity,
+                _admin(database, notices, redis, identity, settings),
+                MediaParts(objects, presigner, _spool(settings.media), settings.media),
+                mcp,
+                checks,
+                registry if own_port is None else None,
+                door=_door(Buckets(redis, settings.limits), settings),
+                base_url=settings.identity.issuer,
+                is_https=settings.identity.issuer.startswith("https://"),
+            )
+            app = build_app(edge, parts, metrics, _surfaces(settings.edge))
+            if own_port is None:
+                yield app, draining
+                return
+            async with serve_metrics(registry, checks, own_port, settings.edge.host):
+                yield app, draining
+
+
+def _admin(
+    database: Database, notices: Notices, redis: Redis, identity: IdentityParts, settings: Settings
+) -> AdminParts:
+    return AdminParts(
+        AdminUsers(database, identity.accounts.revocations, notices, settings.limits),
+        UserBudgets(database, notices),
+        AdminProviders(
             database,
-            catalog,
-            identity,
-            checks,
-            registry if own_port is None else None,
-            door=_door(Buckets(redis, settings.limits), settings),
-            is_https=settings.identity.issuer.startswith("https://"),
-        )
-        app = build_app(edge, parts, metrics, _surfaces(settings.edge))
-        if own_port is None:
-            yield app, draining
-            return
-        async with serve_metrics(registry, checks, own_port, settings.edge.host):
-            yield app, draining
+            notices,
+            Sealer(settings.seal),
+            HealthBoard(redis),
+            AddressPolicy(settings.provider.networks),
+        ),
+        Catalogs(database, notices),
+        ProviderModels(database, notices),
+        AdminTools(database, notices),
+        AdminToolCalls(database),
+        AdminMcpServers(
+            database,
+            notices,
+            Sealer(settings.seal),
+            AddressPolicy(settings.mcp.networks),
+            allows_programs=settings.mcp.allow_stdio,
+        ),
+        AuditLog(database),
+    )
+
+
+@asynccontextmanager
+async def _open_mcp(
+    edge: Edge, known: KnownTools, redis: Redis, settings: Settings
+) -> AsyncIterator[McpParts]:
+    sessions = Sessions(redis, seconds=settings.mcp.session_seconds, call_seconds=settings.relay.retention)
+    base_url = settings.identity.issuer
+    means = DoorMeans(edge, known, sessions, settings.tools, settings.mcp, base_url)
+    async with open_door(means) as door:
+        yield McpParts(door, known, tuple(filter(None, [settings.oidc.issuer])))
 
 
 @asynccontextmanager
 async def _open_limits(
-    database: Database, notices: Notices, settings: Settings
+    database: Database, notices: Notices, registered: Registered, settings: Settings
 ) -> AsyncIterator[Gate | None]:
     """None where limits are switched off."""
     if not settings.has_limits:
         yield None
         return
-    async with open_gate(database, notices, settings) as gate:
+    costs = ExpectedCosts(registered, Prices(settings.limits.prices).cost)
+    async with open_gate(database, notices, settings, cost=costs.of) as gate:
         yield gate
 
 
@@ -200,17 +272,24 @@ async def _open_lanes(
 
 def _door(buckets: Buckets, settings: Settings) -> Callable[[ASGIApp], ASGIApp]:
     """What counts, by address, those who have no name yet."""
+    own = settings.identity
 
     def door(app: ASGIApp) -> ASGIApp:
         return AddressLimits(
             app,
             buckets,
-            logins=settings.identity.guest_logins,
-            failures=settings.identity.failures,
+            AddressShares(own.guest_logins, own.public_reads, own.failures),
             is_open=settings.limits.without_redis == "open",
         )
 
     return door
+
+
+def _spool(settings: MediaSettings) -> Spool:
+    """Where files are on their way; what killed processes left there goes."""
+    spool = Spool(settings.spool, settings.uploads)
+    spool.clear()
+    return spool
 
 
 async def _listening(reader: RelayReader) -> None:

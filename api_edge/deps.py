@@ -1,6 +1,6 @@
 """What the edge's routes are given: one value, built in app.py, with everything that a request may need."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -8,13 +8,13 @@ from typing import Protocol
 from starlette.types import Scope
 
 from contracts.envelope import Caller, Lane
+from contracts.errors import ApiError, ErrorCode
 from contracts.ids import new_ulid
-from contracts.jobs import ObjectRef
+from contracts.jobs import Endpoint, ObjectRef, Turn
 from contracts.topics import Topic
-from contracts.wire.chat import ChatCompletionRequest
 from contracts.wire.quota import Quota
 from infra.failpoints import Failpoints
-from infra.limits.gate import Kind
+from infra.limits.gate import Expected, Kind
 from infra.relay.follower import Follower
 from infra.relay.load import LaneLoad
 from infra.relay.standing import Standing
@@ -132,6 +132,47 @@ class ModelCatalog(Protocol):
     async def knows(self, model: str) -> bool:
         """Whether a request for this model can be served."""
 
+    def can(self, model: str, endpoint: Endpoint) -> bool:
+        """Whether anybody may be asked that of a known model."""
+
+
+class Conversations(Protocol):
+    """Where conversations stand."""
+
+    async def place(self, tenant: str, conversation_id: str) -> Turn:
+        """Where its next turn goes. Raises ApiError: 404, also for another tenant's; 503."""
+
+    async def check_project(self, tenant: str, project_id: str) -> None:
+        """Raises ApiError: 404 where the tenant has no such project; 503."""
+
+
+class NoConversations:
+    """Nobody has one."""
+
+    async def place(self, tenant: str, conversation_id: str) -> Turn:  # noqa: ARG002
+        """There is none."""
+        raise no_conversation()
+
+    async def check_project(self, tenant: str, project_id: str) -> None:  # noqa: ARG002
+        """There is none."""
+        raise no_project()
+
+
+class Media(Protocol):
+    """A tenant's media."""
+
+    async def check(self, caller: Caller, request_id: str, named: Collection[str], param: str) -> None:
+        """Make sure that all of these can be used now. Raises ApiError, naming the first that cannot."""
+
+
+class NoMedia:
+    """Nobody has any."""
+
+    async def check(self, caller: Caller, request_id: str, named: Collection[str], param: str) -> None:  # noqa: ARG002
+        """The first is not there."""
+        message = f"There is no media {next(iter(named))!r}"
+        raise ApiError(ErrorCode.MEDIA_NOT_FOUND, message, param=param)
+
 
 class Limits(Protocol):
     """How much callers may ask for."""
@@ -139,16 +180,10 @@ class Limits(Protocol):
     async def admit(self, scope: Scope, caller: Caller, kind: Kind) -> None:
         """Let a request in that makes no job. Raises ApiError: 429 or 503."""
 
-    async def admit_chat(
-        self,
-        scope: Scope,
-        caller: Caller,
-        job_id: str,
-        wanted: ChatCompletionRequest,
-        size: int,
-        seconds: float,
+    async def admit_job(
+        self, scope: Scope, caller: Caller, job_id: str, expected: Expected, seconds: float
     ) -> None:
-        """Let a chat completion in, holding what it is taken to use. Raises as above, with nothing held."""
+        """Let a job for a model in, holding what it is taken to use. Raises as above, with nothing held."""
 
     async def release(self, tenant: str, job_id: str) -> None:
         """The job was not accepted, or is another's: it holds nothing."""
@@ -163,14 +198,8 @@ class NoLimits:
     async def admit(self, scope: Scope, caller: Caller, kind: Kind) -> None:
         """Everything is let in."""
 
-    async def admit_chat(
-        self,
-        scope: Scope,
-        caller: Caller,
-        job_id: str,
-        wanted: ChatCompletionRequest,
-        size: int,
-        seconds: float,
+    async def admit_job(
+        self, scope: Scope, caller: Caller, job_id: str, expected: Expected, seconds: float
     ) -> None:
         """Everything is let in."""
 
@@ -210,6 +239,8 @@ class Edge:
     tracing: Tracing
     failpoints: Failpoints = field(default_factory=Failpoints)
     limits: Limits = field(default_factory=NoLimits)
+    conversations: Conversations = field(default_factory=NoConversations)
+    media: Media = field(default_factory=NoMedia)
 
 
 @dataclass(frozen=True)
@@ -229,3 +260,13 @@ class Asked:
     """Whether the job goes on when its client is gone."""
     is_patient: bool = False
     """Whether the client said so, and so counts on the answer later."""
+
+
+def no_conversation() -> ApiError:
+    """What is answered for a conversation that is not there, or another tenant's."""
+    return ApiError(ErrorCode.NOT_FOUND, "There is no such conversation", param="conversation")
+
+
+def no_project() -> ApiError:
+    """What is answered for a project that is not there, or another tenant's."""
+    return ApiError(ErrorCode.NOT_FOUND, "There is no such project", param="project_id")

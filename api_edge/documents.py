@@ -13,11 +13,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from api_edge.admin.routes import AdminParts
 from api_edge.app import Api, Parts, build_api
 from api_edge.auth.parts import IdentityParts
-from api_edge.llm.catalog import Catalog
+from api_edge.mcp.parts import McpParts
+from api_edge.media.parts import MediaParts
 from contracts.asyncapi import asyncapi_document
 from infra.database import open_database
+from infra.registry.reading import Registered
 from infra.settings import DatabaseSettings
 
 FOLDER = Path(__file__).parent.parent / "contracts"
@@ -37,7 +40,10 @@ async def documented_api() -> AsyncIterator[Api]:
     async with open_database(DatabaseSettings()) as database:
         nobody = cast("Any", None)  # routes are described, and none is asked
         identity = IdentityParts(accounts=nobody, credentials=nobody, profiles=nobody, keys=nobody)
-        parts = Parts(database, Catalog(database), identity, checks=(), registry=None)
+        admin = AdminParts(nobody, nobody, nobody, nobody, nobody, nobody, nobody, nobody, nobody)
+        media = MediaParts(nobody, nobody, nobody, nobody)
+        mcp = McpParts(nobody, nobody)
+        parts = Parts(database, Registered(database), identity, admin, media, mcp, checks=(), registry=None)
         yield build_api(parts, nobody)
 
 

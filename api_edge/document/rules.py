@@ -21,6 +21,7 @@ from api_edge.document.headers import (
 from api_edge.idempotency.answers import WITH_SECRETS
 from api_edge.idempotency.key import NAME as IDEMPOTENCY_KEY
 from api_edge.limits.headers import NAMES as LIMITS
+from api_edge.middleware.guests import PUBLIC
 from api_edge.middleware.identity import ADMIN, is_public
 from contracts.errors import ErrorCode
 
@@ -68,7 +69,7 @@ class Operation:
     @property
     def is_limited(self) -> bool:
         """Whether there may be too much of it."""
-        return self.is_guarded or self.path.startswith(WITH_SECRETS)
+        return self.is_guarded or self.path.startswith((WITH_SECRETS, PUBLIC))
 
     @property
     def makes_jobs(self) -> bool:
@@ -122,7 +123,7 @@ class Operation:
             yield ErrorCode.RATE_LIMITED
         if self.path not in BY_ITSELF:
             yield ErrorCode.DEPENDENCY_DOWN
-        yield from self.said.get(CODES, ())
+        yield from map(ErrorCode, self.said.get(CODES, ()))  # a framework passes texts
 
 
 _OF_STATUS: dict[int, tuple[str, ...]] = {

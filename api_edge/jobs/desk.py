@@ -63,7 +63,7 @@ class JobDesk:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _with_queue(self, view: JobView) -> JobView:
-        if view.state is not JobState.QUEUED or view.lane not in LANES:
+        if view.state is not JobState.QUEUED or view.kind != "completion" or view.lane not in LANES:
             return view
         lane = Lane(view.lane)
         ahead = await self._edge.ledger.ahead_of(view.id, lane)

@@ -1,13 +1,13 @@
-"""What a chat completion will use, before anybody knows.
+"""What a request will use, before anybody knows.
 
-The prompt counts as a token for every four bytes of the body, inline media left out, and a fixed number for
-each of these; the answer as what the request allows it, or the configured number, for each choice.
+A prompt counts as a token for every four bytes, inline media left out, and a fixed number for each of these;
+the answer as what the request allows it, or the configured number, for each choice.
 """
 
 from typing import Any
 
 from contracts.wire.chat import ChatCompletionRequest
-from infra.limits.gate import Estimate
+from infra.limits.gate import Estimate, Expected
 
 BYTES_PER_TOKEN = 4
 MEDIA_TOKENS = 765
@@ -19,15 +19,24 @@ _MEDIA = ("image_url", "input_audio", "file")
 JsonObject = dict[str, Any]  # the provider's contract, open by nature
 
 
-def estimate(
-    job_id: str, wanted: ChatCompletionRequest, size: int, *, answer_tokens: int, seconds: float
-) -> Estimate:
-    """Of a request whose body has so many bytes and whose job has so many seconds."""
-    allowed = wanted.max_completion_tokens or wanted.max_tokens or 0
-    answer = allowed if allowed > 0 else answer_tokens
-    choices = max(1, wanted.n or 1)
-    prompt = _prompt(wanted, size)
-    return Estimate(job_id, wanted.model, min(prompt, MOST), min(answer * choices, MOST), seconds)
+def expected_of_text(model: str, size: int, answer_tokens: int | None = None, choices: int = 1) -> Expected:
+    """Of a request with so many bytes of text."""
+    return Expected(model, size // BYTES_PER_TOKEN + 1, answer_tokens, choices)
+
+
+def expected_of_chat(wanted: ChatCompletionRequest, size: int) -> Expected:
+    """Of a chat completion whose body has so many bytes."""
+    answer = wanted.max_completion_tokens or wanted.max_tokens or None
+    return Expected(wanted.model, _prompt(wanted, size), answer, wanted.n or 1)
+
+
+def estimate(expected: Expected, job_id: str, *, answer_tokens: int, seconds: float) -> Estimate:
+    """What a job with so many seconds is taken to use, of which `answer_tokens` where it sets no limit."""
+    allowed = expected.answer_tokens
+    answer = answer_tokens if allowed is None or allowed < 0 else allowed
+    choices = max(1, expected.choices)
+    prompt = min(expected.prompt_tokens, MOST)
+    return Estimate(job_id, expected.model, prompt, min(answer * choices, MOST), seconds)
 
 
 def _prompt(wanted: ChatCompletionRequest, size: int) -> int:

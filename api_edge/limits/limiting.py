@@ -9,11 +9,10 @@ from api_edge.limits.estimate import estimate
 from api_edge.limits.headers import limit_headers
 from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
-from contracts.wire.chat import ChatCompletionRequest
 from contracts.wire.quota import BudgetQuota, Quota, RateQuota
 from infra.limits.admission import BudgetField, BudgetLevel, Level
 from infra.limits.errors import LimitsDown
-from infra.limits.gate import TENTHS, Entry, Estimate, Gate, Kind
+from infra.limits.gate import TENTHS, Entry, Estimate, Expected, Gate, Kind
 from infra.settings import LimitSettings
 
 MOST_WAIT = 120.0
@@ -34,18 +33,12 @@ class Limiting:
         where Redis is away and that is to close the door."""
         await self._admit(scope, caller, kind, None)
 
-    async def admit_chat(
-        self,
-        scope: Scope,
-        caller: Caller,
-        job_id: str,
-        wanted: ChatCompletionRequest,
-        size: int,
-        seconds: float,
+    async def admit_job(
+        self, scope: Scope, caller: Caller, job_id: str, expected: Expected, seconds: float
     ) -> None:
-        """Let a chat completion in, holding what it is taken to use. Raises as above, with nothing held."""
+        """Let a job for a model in, holding what it is taken to use. Raises as above, with nothing held."""
         answer = self._settings.answer_tokens
-        job = estimate(job_id, wanted, size, answer_tokens=answer, seconds=seconds)
+        job = estimate(expected, job_id, answer_tokens=answer, seconds=seconds)
         await self._admit(scope, caller, Kind.COMPLETIONS, job)
 
     async def release(self, tenant: str, job_id: str) -> None:

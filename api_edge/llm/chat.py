@@ -1,125 +1,99 @@
-"""POST /v1/chat/completions: check the request, make it a job, hand back what comes."""
+"""POST /v1/chat/completions."""
 
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
-from starlette.types import Receive, Scope, Send
+from pydantic import TypeAdapter, ValidationError
+from starlette.types import Scope
 
-from api_edge.deps import Asked, Edge
-from api_edge.errors import invalid_request, shown
-from api_edge.idempotency.key import key_of, keyed
-from api_edge.middleware.body import header, read_json
-from api_edge.middleware.identity import caller_of
-from api_edge.relay.answer import send_stream, send_whole
-from api_edge.relay.disconnect import OnDisconnect, on_disconnect
-from api_edge.relay.running import Running
-from api_edge.relay.submit import submit_completion
+from api_edge.deps import Conversations, Edge
+from api_edge.errors import invalid_request
+from api_edge.limits.estimate import expected_of_chat
+from api_edge.llm.calls import ModelCall, Wanted
+from contracts.base import WireShape
+from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
-from contracts.jobs import CompletionJob
-from contracts.wire.chat import ChatCompletionRequest
-from infra.limits.gate import Kind
-from infra.telemetry.names import Attribute
-from infra.telemetry.spans import SpanKind
+from contracts.ids import CONVERSATION, PROJECT, is_id
+from contracts.jobs import CompletionJob, Turn
+from contracts.wire.chat import ChatCompletionRequest, ChatConversation
+from contracts.wire.conversations import Metadata
 
 PATH = "/v1/chat/completions"
+STORED_METADATA: TypeAdapter[Metadata] = TypeAdapter(Metadata)
+
+JsonObject = dict[str, Any]  # the provider's contract, open by nature
+ShapeT = TypeVar("ShapeT", bound=WireShape)
 
 
-class ChatCompletions:
-    """The hot route, as a plain ASGI function (decision 0006)."""
+def chat_completions(edge: Edge) -> ModelCall:
+    """The hot route."""
 
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. Raises ApiError before the first byte."""
-        edge = self._edge
-        caller = caller_of(scope)
-        try:
-            key, leaving = key_of(scope), on_disconnect(scope)
-            body, raw, wanted = await self._read(scope, receive)
-        except ApiError:
-            await edge.limits.admit(scope, caller, Kind.COMPLETIONS)  # it costs a request all the same
-            raise
-        request_id = scope["state"]["request_id"]
-        parent, state = (_text(header(scope, name)) for name in (b"traceparent", b"tracestate"))
-        about = {Attribute.HTTP_METHOD: "POST", Attribute.HTTP_ROUTE: PATH, Attribute.REQUEST_ID: request_id}
-        span = edge.tracing.start(f"POST {PATH}", SpanKind.SERVER, parent, about, state)
-        asked = Asked(
-            caller=caller,
-            request_id=request_id,
-            span=span,
-            size=len(raw),
-            keyed=None if key is None else keyed(key, scope, caller, raw),
-            is_detached=leaving is OnDisconnect.DETACH or (leaving is None and key is not None),
-            is_patient=leaving is OnDisconnect.DETACH,
+    async def check(_scope: Scope, caller: Caller, body: JsonObject, size: int) -> Wanted:
+        wanted = checked(ChatCompletionRequest, body)
+        check_stored(wanted)
+        turn = await turn_of(edge.conversations, caller.tenant, wanted)
+        job = CompletionJob(
+            model=wanted.model,
+            stream=bool(wanted.stream),
+            body=body,
+            turn=turn,
+            is_stored=wanted.store is True,
         )
-        failure: str | None = ErrorCode.INTERNAL
-        try:
-            await edge.limits.admit_chat(
-                scope, caller, asked.job_id, wanted, len(raw), edge.settings.job_timeout
-            )
-            job = CompletionJob(model=wanted.model, stream=bool(wanted.stream), body=body)
-            async with submit_completion(edge, asked, job=job, lane=wanted.lane()) as running:
-                scope["state"]["job_id"] = running.job_id
-                scope["state"]["replayed"] = running.is_replay
-                await self._answer(asked, running, receive, send, is_stream=job.stream)
-            failure = None
-        except ApiError as error:
-            failure = error.detail.code
-            raise
-        finally:
-            span.end(failure)
+        return Wanted(job, wanted.lane(), expected_of_chat(wanted, size))
 
-    async def _read(
-        self, scope: Scope, receive: Receive
-    ) -> tuple[dict[str, Any], bytes, ChatCompletionRequest]:
-        """The body, as JSON, as it came, and checked."""
-        settings = self._edge.settings
-        body, raw = await read_json(
-            scope,
-            receive,
-            limit=settings.max_body,
-            seconds=settings.body_timeout,
-            depth=settings.max_depth,
-        )
-        wanted = check(body)
-        if not await self._edge.models.knows(wanted.model):
-            message = f"The model {shown(wanted.model)!r} does not exist; GET /v1/models lists those that do"
-            raise ApiError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
-        return body, raw, wanted
-
-    async def _answer(
-        self, asked: Asked, running: Running, receive: Receive, send: Send, *, is_stream: bool
-    ) -> None:
-        edge = self._edge
-        try:
-            if is_stream:
-                has_stayed = await send_stream(edge, running, asked.request_id, receive, send)
-            else:
-                has_stayed = await send_whole(edge, running, receive, send)
-        except ApiError as error:
-            if error.detail.code == ErrorCode.SERVER_DRAINING:  # its client knows no name to resume it by
-                await self._leave(asked, running)
-            raise
-        if not has_stayed:
-            await self._leave(asked, running)
-
-    async def _leave(self, asked: Asked, running: Running) -> None:
-        if not asked.is_detached:  # what nobody waits for is not made any further
-            await self._edge.stops.stop(running.job_id, asked.caller.tenant)
+    return ModelCall(edge, PATH, check)
 
 
-def check(body: dict[str, Any]) -> ChatCompletionRequest:
+def checked(shape: type[ShapeT], body: JsonObject) -> ShapeT:
     """The request, with the types of its known fields checked. Raises ApiError naming the field."""
     try:
-        wanted = ChatCompletionRequest.model_validate(body, strict=True)
+        return shape.model_validate(body, strict=True)
     except ValidationError as error:
         raise invalid_request(error, body) from error
-    if body.get("conversation") is not None:
-        message = "conversation is not offered by this version; send the messages themselves"
-        raise ApiError(ErrorCode.UNSUPPORTED_PARAMETER, message, param="conversation")
-    return wanted
 
 
-def _text(value: bytes | None) -> str | None:
-    return value.decode("latin-1") if value is not None else None
+def check_stored(wanted: ChatCompletionRequest) -> None:
+    """Check what is of a completion that is stored alone. Raises ApiError naming the field."""
+    if wanted.store is not True or wanted.metadata is None:
+        return
+    try:
+        STORED_METADATA.validate_python(wanted.metadata, strict=True)
+    except ValidationError as error:
+        message = "metadata has at most 16 names of 64 characters, with values of 512"
+        raise ApiError(ErrorCode.INVALID_VALUE, message, param="metadata") from error
+
+
+async def turn_of(conversations: Conversations, tenant: str, wanted: ChatCompletionRequest) -> Turn | None:
+    """The place of a completion in its conversation, if it has one. Raises ApiError: 400, 404 or 503."""
+    asked = wanted.conversation
+    if asked is None:
+        return None
+    ask = ChatConversation(id=asked) if isinstance(asked, str) else asked
+    turn = await (
+        _begun(conversations, tenant, ask) if ask.id is None else _place(conversations, tenant, ask.id)
+    )
+    keeps = {"is_kept": wanted.store is not False, "keeps_reasoning": wanted.store_reasoning is True}
+    return turn.model_copy(update=keeps)
+
+
+async def _place(conversations: Conversations, tenant: str, conversation_id: str) -> Turn:
+    if not is_id(conversation_id, CONVERSATION):
+        message = "conversation must be the id of a conversation, such as conv_01J..., or an object with it"
+        raise ApiError(ErrorCode.INVALID_VALUE, message, param="conversation")
+    return await conversations.place(tenant, conversation_id)
+
+
+async def _begun(conversations: Conversations, tenant: str, ask: ChatConversation) -> Turn:
+    """A new conversation, which is named by its job."""
+    if ask.project_id is not None:
+        if not is_id(ask.project_id, PROJECT):
+            message = "conversation.project_id must be the id of a project"
+            raise ApiError(ErrorCode.INVALID_VALUE, message, param="conversation.project_id")
+        await conversations.check_project(tenant, ask.project_id)
+    return Turn(
+        conversation_id="",
+        is_new=True,
+        title=ask.title,
+        project_id=ask.project_id,
+        referrer=ask.referrer,
+        metadata=ask.metadata,
+    )

@@ -29,7 +29,6 @@ FAILURES = (
 )
 """How a job can end, and what can become of its answer on the way."""
 REFUSALS = (
-    ErrorCode.UNSUPPORTED_PARAMETER,
     ErrorCode.MODEL_NOT_FOUND,
     ErrorCode.BUDGET_EXCEEDED,
     ErrorCode.OVERLOADED,
@@ -57,8 +56,8 @@ def add_chat(document: JsonObject) -> JsonObject:
     _, schemas = models_json_schema([(model, "validation") for model in _MODELS], ref_template=REF)
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components.update(schemas["$defs"])
-    document["paths"][PATH] = {"post": _operation()}
-    document["paths"][resume.PATH] = {"get": _resuming()}
+    document["paths"].setdefault(PATH, {}).update({"post": _operation()})
+    document["paths"].setdefault(resume.PATH, {}).update({"get": _resuming()})
     return document
 
 
@@ -69,7 +68,7 @@ def _operation() -> JsonObject:
         "description": "With `stream`, an event stream of chunks that ends with `data: [DONE]`. A failure "
         "before the first token is a plain error; one after it is an error event.",
         "operationId": "create_chat_completion",
-        "parameters": [_on_disconnect("cancel, or detach where an Idempotency-Key is given")],
+        "parameters": [on_disconnect("cancel, or detach where an Idempotency-Key is given")],
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": _ref(ChatCompletionRequest), "example": EXAMPLE}},
@@ -96,7 +95,7 @@ def _resuming() -> JsonObject:
                 {"type": "integer", "minimum": 0},
                 "The `x_seq` of the last chunk that was read; without it the stream is given from its first",
             ),
-            _on_disconnect("detach: leaving a resumed stream stops nothing"),
+            on_disconnect("detach: leaving a resumed stream stops nothing"),
         ],
         "responses": _responses(),
         "x-codes": FAILURES,
@@ -118,7 +117,8 @@ def _responses() -> JsonObject:
     }
 
 
-def _on_disconnect(usual: str) -> JsonObject:
+def on_disconnect(usual: str) -> JsonObject:
+    """The header that says what becomes of the work when the client goes away."""
     description = f"What becomes of the work when the client goes away. Without it: {usual}"
     return ON_DISCONNECT | {"description": description}
 

@@ -1,18 +1,21 @@
 """GET /v1/chat/completions/{id}: a completion's stream from any chunk on, or its result, from any edge."""
 
 import asyncio
+import logging
 import time
 from urllib.parse import parse_qs
 
 from starlette.types import Receive, Scope, Send
 
 from api_edge.deps import Edge
+from api_edge.llm.stored import StoredCompletions
 from api_edge.middleware.identity import caller_of
-from api_edge.relay.answer import send_stream, send_whole
+from api_edge.relay.answer import send_body, send_stream, send_whole
 from api_edge.relay.disconnect import OnDisconnect, on_disconnect
 from api_edge.relay.ownership import named_job, no_such_job, owned
 from api_edge.relay.rejoin import BeyondEnd, JobGone, rejoined
 from api_edge.relay.running import GRACE_SECONDS
+from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import CHAT_PREFIX, born_at
 
@@ -20,12 +23,15 @@ PATH = "/v1/chat/completions/{completion_id}"
 CURSOR = "starting_after"
 TRUE, FALSE = frozenset({"true", "1"}), frozenset({"false", "0", ""})
 
+log = logging.getLogger(__name__)
+
 
 class ResumedCompletion:
     """The route, as an ASGI application."""
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Edge, stored: StoredCompletions | None = None) -> None:
         self._edge = edge
+        self._stored = stored
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. Raises ApiError before the first byte."""
@@ -38,6 +44,8 @@ class ResumedCompletion:
         if not completion_id.startswith(CHAT_PREFIX):
             raise no_such_job(completion_id)
         job_id = named_job(completion_id)
+        if not is_stream and await self._has_sent_stored(caller, completion_id, send):
+            return
         await owned(edge, completion_id, caller.tenant)
         left = born_at(job_id) + edge.settings.job_timeout + GRACE_SECONDS - time.time()
         until = asyncio.get_running_loop().time() + left
@@ -56,6 +64,20 @@ class ResumedCompletion:
             raise ApiError(ErrorCode.INVALID_VALUE, message, param=CURSOR) from error
         if not stayed and leaving is OnDisconnect.CANCEL:
             await edge.stops.stop(job_id, caller.tenant)
+
+    async def _has_sent_stored(self, caller: Caller, completion_id: str, send: Send) -> bool:
+        """Answer with what is stored of a completion, if it is; while the database is away, nothing is."""
+        if self._stored is None:
+            return False
+        try:
+            found = await self._stored.find(caller, completion_id)
+        except ApiError as error:
+            log.warning("stored_completion_unread", extra={"error": str(error)})
+            return False
+        if found is None:
+            return False
+        await send_body(found.model_dump_json().encode(), send)
+        return True
 
 
 def asked_of(query: bytes) -> tuple[bool, int]:

@@ -1,7 +1,9 @@
-"""Limits of those who have no name yet, by their address: guest logins, and credentials that are refused."""
+"""Limits of those who have no name yet, by their address: guest logins, what is open to everybody, and
+credentials that are refused."""
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +14,7 @@ from infra.limits.buckets import Taken
 from infra.limits.errors import LimitsDown
 
 LOGIN = "/auth/guest-login"
+PUBLIC = "/v1/public/"
 MINUTE = 60.0
 REFUSED = frozenset({ErrorCode.INVALID_TOKEN, ErrorCode.INVALID_API_KEY})
 MOST_BLOCKED = 10_000
@@ -26,6 +29,17 @@ class AddressBuckets(Protocol):
         """Take from one. Raises LimitsDown."""
 
 
+@dataclass(frozen=True)
+class AddressShares:
+    """What one address may have in a minute; 0 for no limit."""
+
+    logins: int = 0
+    reads: int = 0
+    """Of what is open to everybody."""
+    failures: int = 0
+    """Refused credentials."""
+
+
 class AddressLimits:
     """Stands before the door, and counts what it refuses."""
 
@@ -33,16 +47,14 @@ class AddressLimits:
         self,
         app: ASGIApp,
         buckets: AddressBuckets,
+        shares: AddressShares,
         *,
-        logins: int,
-        failures: int,
         is_open: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app = app
         self._buckets = buckets
-        self._logins = logins
-        self._failures = failures
+        self._shares = shares
         self._is_open = is_open
         self._clock = clock
         self._blocked: dict[str, float] = {}
@@ -54,20 +66,27 @@ class AddressLimits:
             await self._app(scope, receive, send)
             return
         key = address_key(scope["state"]["address"])
-        if self._logins and scope["path"] == LOGIN and scope["method"] == "POST":
-            await self._pay(f"guest:{key}", self._logins, "guest logins")
+        await self._admit(scope["method"], scope["path"], key)
         scope["state"]["is_suspect"] = self._blocked.get(key, 0.0) > self._clock()
         try:
             await self._app(scope, receive, send)
         except ApiError as error:
-            if self._failures and error.detail.code in REFUSED:
+            if self._shares.failures and error.detail.code in REFUSED:
                 await self._count(key)
             raise
+
+    async def _admit(self, method: str, path: str, key: str) -> None:
+        """What is counted before it is served."""
+        shares = self._shares
+        if shares.logins and method == "POST" and path == LOGIN:
+            await self._pay(f"guest:{key}", shares.logins, "guest logins")
+        elif shares.reads and path.startswith(PUBLIC):
+            await self._pay(f"public:{key}", shares.reads, "requests without a login")
 
     async def _count(self, key: str) -> None:
         """One more refused credential of this address."""
         try:
-            await self._pay(f"refused:{key}", self._failures, "refused credentials")
+            await self._pay(f"refused:{key}", self._shares.failures, "refused credentials")
         except ApiError as error:
             if len(self._blocked) >= MOST_BLOCKED:
                 del self._blocked[next(iter(self._blocked))]

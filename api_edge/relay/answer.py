@@ -40,13 +40,18 @@ async def send_whole(edge: Edge, running: Running, receive: Receive, send: Send)
     Raises ApiError when the job failed.
     """
     async with until_gone(running, receive):
-        body = await _result(edge, running)
+        body = await result_of(edge, running)
     if body is None:
         return False
+    await send_body(body, send)
+    return True
+
+
+async def send_body(body: bytes, send: Send) -> None:
+    """Answer with a JSON body."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-    return True
 
 
 async def send_stream(edge: Edge, running: Running, request_id: str, receive: Receive, send: Send) -> bool:
@@ -102,7 +107,7 @@ class Stream:
         follower = self._running.follower
         try:
             sent = follower.seq
-            frames = await _next(self._running)
+            frames = await next_frames(self._running)
             if self._edge.draining.is_over and not follower.is_closed and not _ends(frames):
                 raise go_on_elsewhere(self._running.job_id, sent) if self._started else ask_again()
         except ApiError as error:
@@ -138,11 +143,11 @@ class Stream:
             self._edge.stats.first_token(self._running.model, seconds)
 
 
-async def _result(edge: Edge, running: Running) -> bytes | None:
-    """The body, or None when the client is gone. Raises ApiError when the job failed, or was streamed."""
+async def result_of(edge: Edge, running: Running) -> bytes | None:
+    """The result of a job; None when the client is gone. Raises ApiError when it failed, or was streamed."""
     follower = running.follower
     while not follower.is_closed:
-        frames = await _next(running)
+        frames = await next_frames(running)
         if frames and frames[-1][0] == FrameKind.ERROR:
             raise ApiError.of(ErrorDetail.model_validate_json(payload_of(frames[-1])))
         if frames and frames[-1][0] != FrameKind.RESULT:
@@ -155,7 +160,7 @@ async def _result(edge: Edge, running: Running) -> bytes | None:
     return None
 
 
-async def _next(running: Running) -> list[bytes]:
+async def next_frames(running: Running) -> list[bytes]:
     """Frames, or none after a nudge or a close. Raises ApiError when nothing more can come."""
     try:
         frames = await running.follower.next()

@@ -8,6 +8,7 @@ import pytest
 from api_edge.auth.accounts import Accounts
 from contracts.envelope import Role
 from contracts.ids import new_ulid
+from infra.store.audit import OPERATOR
 from infra.store.standing import grant
 from tests.api_edge.auth.sessions import Json, bearer, log_in, refresh, refreshed, refusal, who
 
@@ -115,7 +116,7 @@ async def test_a_name_belongs_to_one_user(client: aiohttp.ClientSession) -> None
 async def test_other_roles_outlive_an_upgrade(client: aiohttp.ClientSession, accounts: Accounts) -> None:
     guest = await log_in(client)
     async with accounts.revocations.begin() as work:
-        await grant(work, guest["user_id"], Role.ADMIN)
+        await grant(work, guest["user_id"], Role.ADMIN, OPERATOR)
 
     _, tokens = await upgrade(client, guest, ASK)
 

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from api_edge.auth.accounts import Accounts
 from contracts.envelope import Role
+from infra.store.audit import OPERATOR
 from infra.store.refresh_tokens import refresh_token_of
 from infra.store.standing import deactivate, grant, reactivate, withdraw
 from tests.api_edge.auth.sessions import Json, log_in, refresh, refreshed, refusal, who
@@ -147,7 +148,7 @@ async def test_expired_tokens_are_swept_when_new_ones_come(
 async def test_roles_are_those_of_now(client: aiohttp.ClientSession, accounts: Accounts) -> None:
     guest = await log_in(client)
     async with accounts.revocations.begin() as work:
-        await grant(work, guest["user_id"], Role.ADMIN)
+        await grant(work, guest["user_id"], Role.ADMIN, OPERATOR)
 
     tokens = await refreshed(client, guest["refresh_token"])
 
@@ -160,11 +161,11 @@ async def test_a_withdrawn_role_is_denied_at_once_and_the_session_goes_on_withou
 ) -> None:
     guest = await log_in(client)
     async with accounts.revocations.begin() as work:
-        await grant(work, guest["user_id"], Role.ADMIN)
+        await grant(work, guest["user_id"], Role.ADMIN, OPERATOR)
     admin = await refreshed(client, guest["refresh_token"])
 
     async with accounts.revocations.begin() as work:
-        await withdraw(work, guest["user_id"], Role.ADMIN)
+        await withdraw(work, guest["user_id"], Role.ADMIN, OPERATOR)
 
     assert (await who(client, admin))[0] == 401
     tokens = await refreshed(client, admin["refresh_token"])
@@ -176,14 +177,14 @@ async def test_a_deactivated_user_gets_nothing_until_they_are_back(
 ) -> None:
     guest = await log_in(client)
     async with accounts.revocations.begin() as work:
-        await deactivate(work, guest["user_id"])
+        await deactivate(work, guest["user_id"], OPERATOR)
 
     assert (await who(client, guest))[0] == 401
     status, body = await refresh(client, guest["refresh_token"])
     assert (status, "has been deactivated" in refusal(body)[1]) == (401, True)
 
     async with accounts.revocations.begin() as work:
-        await reactivate(work, guest["user_id"])
+        await reactivate(work, guest["user_id"], OPERATOR)
     tokens = await refreshed(client, guest["refresh_token"])
     assert (await who(client, tokens))[0] == 200
     assert (await who(client, guest))[0] == 401

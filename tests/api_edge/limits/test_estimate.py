@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from api_edge.limits.estimate import MEDIA_TOKENS, MOST, estimate
+from api_edge.limits.estimate import MEDIA_TOKENS, MOST, estimate, expected_of_chat
 from contracts.wire.chat import ChatCompletionRequest
 
 JsonObject = dict[str, Any]  # OpenAI's wire
@@ -14,7 +14,7 @@ HI: JsonObject = {"role": "user", "content": "hi"}
 def numbers(size: int, *messages: JsonObject, **fields: object) -> tuple[int, int]:
     body = {"model": "m", "messages": list(messages or (HI,)), **fields}
     wanted = ChatCompletionRequest.model_validate(body, strict=True)
-    found = estimate("j", wanted, size, answer_tokens=1_024, seconds=600)
+    found = estimate(expected_of_chat(wanted, size), "j", answer_tokens=1_024, seconds=600)
     return found.input_tokens, found.output_tokens
 
 

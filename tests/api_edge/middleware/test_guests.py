@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from api_edge.middleware.guests import AddressLimits
+from api_edge.middleware.guests import AddressLimits, AddressShares
 from contracts.errors import ApiError, ErrorCode
 from infra.limits.buckets import Taken
 from infra.limits.errors import LimitsDown
+
+SHARES = AddressShares(logins=2, reads=3, failures=2)
 
 
 class MemoryBuckets:
@@ -67,7 +69,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def limits(door: Door, buckets: MemoryBuckets, clock: Clock) -> AddressLimits:
-    return AddressLimits(door, buckets, logins=2, failures=2, is_open=True, clock=clock)
+    return AddressLimits(door, buckets, SHARES, is_open=True, clock=clock)
 
 
 async def ask(
@@ -99,6 +101,18 @@ async def test_other_routes_and_methods_cost_no_login(limits: AddressLimits) -> 
     for _ in range(5):
         await ask(limits, "/v1/models")
         await ask(limits, method="GET")
+
+
+async def test_what_is_open_to_everybody_is_counted_for_itself(limits: AddressLimits) -> None:
+    for slug in ("a", "a", "b"):
+        await ask(limits, f"/v1/public/shares/{slug}", method="GET")
+
+    with pytest.raises(ApiError, match="Too many requests without a login") as refusal:
+        await ask(limits, "/v1/public/shares/c", method="GET")
+    await ask(limits, "/v1/public/shares/a", method="GET", address="192.0.2.2")
+    await ask(limits)
+
+    assert refusal.value.detail.status == 429
 
 
 async def test_refused_credentials_are_counted_and_then_told(limits: AddressLimits, door: Door) -> None:
@@ -143,7 +157,7 @@ async def test_without_redis_the_door_is_open_or_closed_as_configured(
     door: Door, buckets: MemoryBuckets, limits: AddressLimits
 ) -> None:
     buckets.is_away = True
-    closed = AddressLimits(door, buckets, logins=2, failures=2, is_open=False)
+    closed = AddressLimits(door, buckets, SHARES, is_open=False)
 
     for _ in range(5):
         await ask(limits)
@@ -152,11 +166,13 @@ async def test_without_redis_the_door_is_open_or_closed_as_configured(
 
 
 async def test_zero_is_no_limit(door: Door, buckets: MemoryBuckets) -> None:
-    free = AddressLimits(door, buckets, logins=0, failures=0, is_open=True)
+    free = AddressLimits(door, buckets, AddressShares(), is_open=True)
     door.code = ErrorCode.INVALID_TOKEN
 
     for _ in range(100):
         with pytest.raises(ApiError, match="no"):
             await ask(free)
+        with pytest.raises(ApiError, match="no"):
+            await ask(free, "/v1/public/shares/a", method="GET")
 
     assert buckets.taken == {}

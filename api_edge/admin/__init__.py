@@ -1,0 +1,1 @@
+"""What admins look after: users, their roles, tiers and budgets; providers and models."""

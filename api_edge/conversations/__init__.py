@@ -1,0 +1,1 @@
+"""Conversations: what clients do with them."""

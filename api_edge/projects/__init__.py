@@ -1,0 +1,1 @@
+"""Projects: conversations under one instruction."""

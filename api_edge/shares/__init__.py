@@ -1,0 +1,1 @@
+"""Shares: what everybody can read who has the link."""
