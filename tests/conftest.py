@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.embedded.broker import broker_server
 from infra.embedded.child import await_ready, start_child, stop_child
+from infra.embedded.embeddings import embeddings_server
 from infra.embedded.home import Home, open_home
 from infra.embedded.model import MODEL, model_server
 from infra.embedded.place import Place
@@ -45,8 +46,13 @@ MODELS = (
 )
 """What the provider lists whenever the product asks, so that every test may name one of them."""
 QUICK = {
+    "JAN_PROVIDERS_NETWORKS": "127.0.0.0/8",
+    "JAN_MEDIA_NETWORKS": "127.0.0.0/8",
+    "JAN_SCRAPE_NETWORKS": "127.0.0.0/8",
+    "JAN_MCP_NETWORKS": "127.0.0.0/8",
     "JAN_AUTH_GUEST_LOGINS": "0",
     "JAN_AUTH_FAILURES": "0",
+    "JAN_AUTH_PUBLIC_READS": "0",
     "JAN_LIMITS_PRICES": "*=1000/1000",
     "JAN_EDGE_HEARTBEAT": "0.6",
     "JAN_EDGE_BODY_TIMEOUT": "2",
@@ -54,6 +60,8 @@ QUICK = {
     "JAN_WORKER_LEASE": "3",
     "JAN_PROVIDER_RETRY_BASE": "0.02",
     "JAN_PROVIDER_RETRY_LIMIT": "2",
+    "JAN_SEARCH_SERPER_KEY": "serper-8c1d4e7a2b5f",
+    "JAN_SEARCH_BREAKER_FAILURES": "1000000",
     "JAN_PROVIDER_KEY": "sk-provider-5f3c9a7d1e2b4c6f",
 }
 """Shorter waits than the product's own, so that tests of them end soon."""
@@ -149,6 +157,16 @@ def model(place: Place, given: StackSettings) -> Iterator[ProviderSettings]:
         yield ProviderSettings(url=server.offers["JAN_PROVIDER_URL"], models=(MODEL,), prefill="llama.cpp")
 
 
+@pytest.fixture(scope="session")
+def embedder_url(place: Place, given: StackSettings) -> Iterator[str]:
+    """The local embeddings."""
+    if given.given_embeddings is not None:
+        yield given.given_embeddings
+        return
+    with running(lambda: embeddings_server(place), place.home) as server:
+        yield server.offers["JAN_PROVIDER_EMBEDDINGS_URL"]
+
+
 @contextmanager
 def running(opening: Callable[[], Awaitable[Server]], home: Home) -> Iterator[Server]:
     """A server that is ready, until the block ends."""
@@ -193,6 +211,12 @@ def provider_port(place: Place) -> int:
 
 
 @pytest.fixture(scope="session")
+def engines_port(place: Place) -> int:
+    """The port that the product knows its search engines by, whoever listens there."""
+    return place.ports.take(0)
+
+
+@pytest.fixture(scope="session")
 def collector() -> Iterator[Collector]:
     """Where the product sends its traces."""
     with open_collector() as collector:
@@ -200,9 +224,16 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def product(servers: Servers, provider_port: int, collector: Collector) -> AsyncIterator[Product]:
+async def product(
+    servers: Servers, provider_port: int, engines_port: int, collector: Collector
+) -> AsyncIterator[Product]:
     """One edge and one worker for the whole session: two products would share their consumer groups."""
-    extra = {**QUICK, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    extra = {
+        **QUICK,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "JAN_SEARCH_SERPER_URL": f"http://127.0.0.1:{engines_port}/serper/search",
+        "JAN_SEARCH_SEARXNG_URL": f"http://127.0.0.1:{engines_port}/searxng",
+    }
     async with open_product(servers, f"http://127.0.0.1:{provider_port}/v1", extra=extra) as product:
         yield product
 

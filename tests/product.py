@@ -54,6 +54,8 @@ class Product:
     extra: Mapping[str, str] = field(default_factory=dict)
     edges: list[Child] = field(default_factory=list)
     workers: list[Child] = field(default_factory=list)
+    media: list[Child] = field(default_factory=list)
+    tools: list[Child] = field(default_factory=list)
     ledgers: list[Child] = field(default_factory=list)
     retries: list[Child] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
@@ -88,6 +90,28 @@ class Product:
         self.workers.append(await self._start("workers.completion", port, settings))
         return self.workers[-1]
 
+    async def add_media(self, extra: Mapping[str, str] | None = None) -> Child:
+        """Start a worker that takes media in, with settings of its own if any."""
+        port = self.servers.place.ports.take(0)
+        settings = {
+            "JAN_WORKER_METRICS_PORT": str(port),
+            "JAN_WORKER_DRAIN_TIMEOUT": "5",
+            **(extra or {}),
+        }
+        self.media.append(await self._start("workers.media", port, settings))
+        return self.media[-1]
+
+    async def add_tools(self, extra: Mapping[str, str] | None = None) -> Child:
+        """Start a worker that calls tools, with settings of its own if any."""
+        port = self.servers.place.ports.take(0)
+        settings = {
+            "JAN_WORKER_METRICS_PORT": str(port),
+            "JAN_WORKER_DRAIN_TIMEOUT": "5",
+            **(extra or {}),
+        }
+        self.tools.append(await self._start("workers.tool", port, settings))
+        return self.tools[-1]
+
     async def add_ledger(self) -> Child:
         """Start a ledger worker. It settles what edges with limits hold, if any."""
         port = self.servers.place.ports.take(0)
@@ -102,6 +126,32 @@ class Product:
         self.retries.append(await self._start("workers.retry", port, settings))
         return self.retries[-1]
 
+    async def provision(self, extra: Mapping[str, str] | None = None) -> None:
+        """Make tables, topics and a bucket, and write the provider down. Workers that run learn of it soon,
+        those that are started later know it from the beginning."""
+        server = Server(
+            name="provision",
+            command=(sys.executable, "-m", "infra.provision"),
+            address="",
+            ready=lambda: asyncio.sleep(0, result=True),
+            environment={
+                **self.servers.environment(),
+                "JAN_PROVIDER_URL": self.provider_url,
+                **self.extra,
+                **(extra or {}),
+            },
+        )
+        await run_to_end(server, self.servers.place.home)
+
+    @asynccontextmanager
+    async def provided(self, provider: Mapping[str, str]) -> AsyncIterator[None]:
+        """The provider is declared so, until the block ends."""
+        await self.provision(provider)
+        try:
+            yield
+        finally:
+            await self.provision()
+
     async def token(self) -> str:
         """A guest's access token."""
         async with (
@@ -114,7 +164,7 @@ class Product:
 
     async def close(self) -> None:
         """Stop everything."""
-        workers = [*self.workers, *self.ledgers, *self.retries]
+        workers = [*self.workers, *self.media, *self.tools, *self.ledgers, *self.retries]
         await asyncio.gather(*(stop_child(child) for child in [*workers, *self.edges]))
 
     async def _start(self, module: str, port: int, settings: Mapping[str, str]) -> Child:
@@ -146,16 +196,7 @@ async def open_product(
 ) -> AsyncIterator[Product]:
     """One edge and one worker, ready, until the block ends."""
     product = Product(servers, provider_url, extra or {})
-    await run_to_end(
-        Server(
-            name="provision",
-            command=(sys.executable, "-m", "infra.provision"),
-            address="",
-            ready=lambda: asyncio.sleep(0, result=True),
-            environment=servers.environment(),
-        ),
-        servers.place.home,
-    )
+    await product.provision()
     await _pass_over_leftovers(servers.kafka)
     try:
         await asyncio.gather(product.add_edge(), product.add_worker())

@@ -18,6 +18,22 @@ async def token(product: Product) -> str:
 
 
 @pytest.fixture
+async def media_worker(product: Product) -> Product:
+    """The product, with a worker that takes media in; it stays for the tests that follow."""
+    if not product.media:
+        await product.add_media()
+    return product
+
+
+@pytest.fixture
+async def tool_worker(product: Product) -> Product:
+    """The product, with a worker that calls tools; it stays for the tests that follow."""
+    if not product.tools:
+        await product.add_tools()
+    return product
+
+
+@pytest.fixture
 async def sdk(product: Product, token: str) -> AsyncIterator[AsyncOpenAI]:
     """The official Python SDK; it does not retry, so that each answer is seen."""
     async with AsyncOpenAI(

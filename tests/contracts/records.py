@@ -18,8 +18,18 @@ from contracts.events import (
     Redriven,
     Usage,
 )
-from contracts.jobs import CompletionEnvelope, CompletionJob, ObjectRef
-from contracts.topics import EVENTS, Topic
+from contracts.ids import media_id
+from contracts.jobs import (
+    CompletionEnvelope,
+    CompletionJob,
+    MediaEnvelope,
+    MediaJob,
+    MediaSource,
+    ObjectRef,
+    ToolEnvelope,
+    ToolJob,
+)
+from contracts.topics import EVENTS, MEDIA, RETRIES, TOOL, Topic, dead_topic
 
 JOB = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -41,6 +51,35 @@ def envelope(lane: Lane = Lane.DEFAULT, ref: ObjectRef | None = None) -> Complet
         reply_to="edge-1",
         request_id="req_1",
         job=CompletionJob(model="smollm2", stream=True, body=None if ref else body, body_ref=ref),
+    )
+
+
+def media_envelope(source: MediaSource = MediaSource.STORE) -> MediaEnvelope:
+    """A file that lies in the store, or at an address."""
+    url = "https://pictures.example/harbour.png" if source is MediaSource.REMOTE else None
+    return MediaEnvelope(
+        job_id=JOB,
+        kind="media",
+        tenant="t1",
+        caller=Caller(user_id="u1", tenant="t1"),
+        lane=Lane.DEFAULT,
+        asked_at=NOON,
+        deadline=LATER,
+        job=MediaJob(media_id=media_id(JOB), source=source, url=url, mime="image/png"),
+    )
+
+
+def tool_envelope(ref: ObjectRef | None = None) -> ToolEnvelope:
+    """A call of a tool with its arguments inline, or behind a claim check."""
+    return ToolEnvelope(
+        job_id=JOB,
+        kind="tool",
+        tenant="t1",
+        caller=Caller(user_id="u1", tenant="t1"),
+        lane=Lane.DEFAULT,
+        asked_at=NOON,
+        deadline=LATER,
+        job=ToolJob(tool="scrape", body=None if ref else {"url": "https://example.com"}, body_ref=ref),
     )
 
 
@@ -66,5 +105,11 @@ def records_of(topic: Topic) -> list[Message]:
     """Examples of what a topic carries."""
     if topic == EVENTS:
         return list(events())
+    files: list[Message] = [media_envelope(source) for source in MediaSource]
+    if topic in (MEDIA, dead_topic(MEDIA)):
+        return files
     ref = ObjectRef(bucket="jan", key=f"jobs/t1/{JOB}.json", size=300_000)
-    return [envelope(), envelope(ref=ref)]
+    calls: list[Message] = [tool_envelope(), tool_envelope(ref)]
+    if topic in (TOOL, dead_topic(TOOL)):
+        return calls
+    return [envelope(), envelope(ref=ref), *([*files, *calls] if topic in RETRIES.values() else [])]

@@ -5,7 +5,7 @@ import pytest
 from contracts.errors import CATALOGUE, ApiError, ErrorCode, ErrorDetail, ErrorType
 
 STATUSES = {
-    ErrorType.INVALID_REQUEST: {400, 405, 409, 413, 414, 415, 422, 431},
+    ErrorType.INVALID_REQUEST: {400, 405, 409, 413, 414, 415, 416, 422, 431},
     ErrorType.AUTH: {401},
     ErrorType.PERMISSION: {403},
     ErrorType.NOT_FOUND: {404},

@@ -1,6 +1,8 @@
 """What the tests of faults work with: clients, the logs of jobs, records of any kind, and the workers."""
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -54,15 +56,17 @@ async def hurt(product: Product) -> AsyncIterator[Product]:
 
 
 @pytest.fixture(scope="session")
-def own_servers(
-    place: Place, objects: ObjectSettings, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OwnServers]:
+def own_servers(place: Place, objects: ObjectSettings) -> Iterator[OwnServers]:
     """Kafka, Valkey and PostgreSQL for the tests that hurt them."""
     if BrokerChoice().broker == "tansu":
         pytest.skip("needs Apache Kafka: the fallback broker keeps nothing, and settles two members late")
-    root = tmp_path_factory.mktemp("own")
-    with small_disk(root / "kafka" / "logs") as disk:
-        servers = run(start_own_servers(root, place, objects, disk=disk))
+    with (
+        tempfile.TemporaryDirectory(
+            prefix="jan-own-"
+        ) as root,  # a disk of killed tests is none of pytest's to clear
+        small_disk(Path(root) / "kafka" / "logs") as disk,
+    ):
+        servers = run(start_own_servers(Path(root), place, objects, disk=disk))
         try:
             if servers.direct.kafka.flavor != "kafka":
                 pytest.skip("needs Apache Kafka, which can't be had here")

@@ -88,6 +88,7 @@ async def open_own_stack(servers: OwnServers) -> AsyncIterator[OwnStack]:
     ):
         upstream.listed = [*NAMES, LATE]
         product = Product(servers.proxied, upstream.url, {**SETTINGS, **servers.environment()})
+        await product.provision()
         try:
             await asyncio.gather(
                 product.add_edge(), product.add_worker(), product.add_worker(), product.add_ledger()

@@ -95,6 +95,7 @@ async def _open_proxies(servers: OwnServers, opened: AsyncExitStack) -> dict[str
 
 
 async def _start(product: Product) -> None:
+    await product.provision()
     await asyncio.gather(
         *(product.add_edge() for _ in range(EDGES)),
         *(product.add_worker() for _ in range(WORKERS)),

@@ -8,18 +8,15 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 
 import aiohttp
 import pytest
 
 from contracts.frames import attempt_of, is_terminal
 from contracts.ids import job_id_of
-from infra.database import open_database
 from infra.embedded.child import has_ended_within, kill_group, stop_child
 from infra.relay.log import LogReader
-from infra.settings import DatabaseSettings, KafkaSettings, ProviderSettings
-from infra.store.models import replace_models
+from infra.settings import KafkaSettings, ProviderSettings
 from tests.acceptance.asking import CHAT, STREAM, Json, chunks, error_in, payloads, said
 from tests.acceptance.waiting import LIMIT, until
 from tests.faults.aftermath import account_of, became_stale, end_of
@@ -74,10 +71,11 @@ class Reader:
 
 @pytest.fixture
 async def going_on(hurt: Product) -> AsyncIterator[Product]:
-    """The product without a worker; the test's own are not left to other tests."""
+    """The product without a worker, whose provider goes on; a test's own are not left to other tests."""
     await stop_all(hurt)
-    yield hurt
-    await stop_all(hurt)
+    async with hurt.provided(GOES_ON):
+        yield hurt
+        await stop_all(hurt)
 
 
 async def test_a_stream_that_is_handed_back_and_then_lost_reads_as_if_nothing_had_been(
@@ -85,7 +83,7 @@ async def test_a_stream_that_is_handed_back_and_then_lost_reads_as_if_nothing_ha
 ) -> None:
     upstream.next(HELD_AT_4, HELD_AT_4, HELD_AT_3)
     upstream.always(SCRIPT)
-    drained = await going_on.add_worker({**GOES_ON, "JAN_WORKER_DRAIN_TIMEOUT": "1"})
+    drained = await going_on.add_worker({"JAN_WORKER_DRAIN_TIMEOUT": "1"})
     reader = Reader(api, TELLS_USAGE)
     await upstream.asked()
     bound = Reader(api, BOUND)
@@ -94,9 +92,9 @@ async def test_a_stream_that_is_handed_back_and_then_lost_reads_as_if_nothing_ha
     drained.process.send_signal(signal.SIGTERM)
     assert await has_ended_within(drained, LIMIT)
     going_on.workers.clear()
-    await going_on.add_worker(GOES_ON)
+    await going_on.add_worker()
     await reader.chunks(6)
-    await replace_killed(going_on, GOES_ON)
+    await replace_killed(going_on)
     text, *shown, last = await reader.text(), *payloads(await bound.text())
 
     job_id = await reads_as_whole(api, text, wire.text(SCRIPT))
@@ -111,13 +109,13 @@ async def test_a_worker_that_wakes_while_its_successor_speaks_adds_nothing(
     going_on: Product, api: aiohttp.ClientSession, upstream: Upstream, logs: LogReader, kafka: KafkaSettings
 ) -> None:
     upstream.next(HELD_AT_4, HELD_AT_3)
-    sleeper = await going_on.add_worker(GOES_ON)
+    sleeper = await going_on.add_worker()
     reader = Reader(api, TELLS_USAGE)
 
     await reader.chunks(4)
     sleeper.process.send_signal(signal.SIGSTOP)
     try:
-        await going_on.add_worker(GOES_ON)
+        await going_on.add_worker()
         await reader.chunks(6)
         (await upstream.asked()).release()
     finally:
@@ -138,23 +136,21 @@ async def test_a_real_model_goes_on_where_its_worker_was_killed(
     going_on: Product,
     api: aiohttp.ClientSession,
     model: ProviderSettings,
-    database: DatabaseSettings,
     kafka: KafkaSettings,
 ) -> None:
     real = {"JAN_PROVIDER_URL": model.url, "JAN_PROVIDER_NAME": "real", **GOES_ON}
-    await going_on.add_worker(real)
+    await going_on.provision(real)
+    await going_on.add_worker()
     body = {**TELLS_USAGE, **COUNT, "model": f"real/{model.models[0]}"}
     try:
         await until(lambda: is_offered(api, body["model"]))
         uncut = await Reader(api, body).text()
         reader = Reader(api, body)
         await reader.chunks(20)
-        await replace_killed(going_on, real)
+        await replace_killed(going_on)
         text = await reader.text()
     finally:
         await stop_all(going_on)
-        async with open_database(database) as opened, opened.begin() as session:
-            await replace_models(session, "real", [], datetime.now(UTC))
 
     await reads_as_whole(api, text, said(uncut))
     usage = chunks(uncut)[-1]["usage"]
@@ -195,12 +191,12 @@ async def is_counted_once(
     assert (account["usage"]["input_tokens"], account["usage"]["output_tokens"]) == tokens
 
 
-async def replace_killed(product: Product, settings: dict[str, str]) -> None:
+async def replace_killed(product: Product) -> None:
     """The only worker is killed, and another started."""
     worker = product.workers.pop()
     kill_group(worker.pid)
     assert await has_ended_within(worker, LIMIT)
-    await product.add_worker(settings)
+    await product.add_worker()
 
 
 async def stop_all(product: Product) -> None:

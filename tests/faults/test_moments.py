@@ -9,8 +9,8 @@ Whatever the moment: the client's text is the whole text once, and the job has o
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 
 import aiohttp
 import pytest
@@ -108,7 +108,7 @@ async def test_a_worker_that_dies_in_the_answer_is_gone_on_from_word_for_word(
 ) -> None:
     upstream.always(SCRIPT)
 
-    text = await through_a_death(hurt, api, Moment.SPOKEN, hit=hit, successor=GOES_ON)
+    text = await through_a_death(hurt, api, Moment.SPOKEN, hit=hit, provider=GOES_ON)
 
     assert said(text) == wire.text(SCRIPT)
     assert are_numbered(text)
@@ -121,7 +121,7 @@ async def test_a_worker_that_dies_with_the_whole_answer_sent_has_it_ended_by_ano
 ) -> None:
     upstream.always(SCRIPT)
 
-    text = await through_a_death(hurt, api, Moment.ANSWERED, successor=GOES_ON)
+    text = await through_a_death(hurt, api, Moment.ANSWERED, provider=GOES_ON)
 
     assert said(text) == wire.text(SCRIPT)
     assert are_numbered(text)
@@ -145,9 +145,11 @@ async def test_a_worker_that_dies_behind_the_end_leaves_one_end_and_no_second_an
 
 
 @asynccontextmanager
-async def mortal_edge(product: Product, moment: Moment) -> AsyncIterator[str]:
-    """The address of an edge that is dead when the block ends."""
-    url = await product.add_edge(plan(moment, 1))
+async def mortal_edge(
+    product: Product, moment: Moment, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[str]:
+    """The address of an edge, with settings of its own if any, that is dead when the block ends."""
+    url = await product.add_edge({**plan(moment, 1), **(settings or {})})
     product.urls.remove(url)
     edge = product.edges.pop()
     try:
@@ -163,7 +165,7 @@ async def through_a_death(
     moment: Moment,
     *,
     hit: int = 1,
-    successor: dict[str, str] | None = None,
+    provider: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
 ) -> str:
     """A stream whose only worker dies at a moment, and which then gets another; its text."""
@@ -171,10 +173,11 @@ async def through_a_death(
         await stop_child(product.workers.pop())
     mortal = await product.add_worker(plan(moment, hit))
     product.workers.clear()
-    async with asyncio.TaskGroup() as tasks:
+    declared = product.provided(provider) if provider else nullcontext()
+    async with declared, asyncio.TaskGroup() as tasks:
         asking = tasks.create_task(streamed(api, headers or {}))
         assert await has_ended_within(mortal, LIMIT)
-        await product.add_worker(successor)
+        await product.add_worker()
     return asking.result()
 
 

@@ -132,7 +132,8 @@ async def _kill(product: Product, upstream: Upstream, api: aiohttp.ClientSession
         asking.append(tasks.create_task(ask(STREAM)))
         await product.add_worker()
     spoken, greeted, silent, whole, queued = (task.result() for task in asking)
-    return Aftermath(spoken, greeted, silent, whole, queued, calls=len(upstream.chats))
+    calls = sum(chat.json["messages"] == HELLO["messages"] for chat in upstream.chats)
+    return Aftermath(spoken, greeted, silent, whole, queued, calls)
 
 
 def _text(chunk: Json) -> str:

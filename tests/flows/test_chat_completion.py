@@ -291,7 +291,7 @@ async def test_a_request_id_of_the_client_is_kept() -> None:
         ({"service_tier": "gold"}, "invalid_value", "service_tier"),
         ({"stop": 5}, "invalid_type", "stop"),
         ({"stream_options": {"include_usage": 1}}, "invalid_type", "stream_options.include_usage"),
-        ({"conversation": "conv_1"}, "unsupported_parameter", "conversation"),
+        ({"conversation": "conv_1"}, "invalid_value", "conversation"),
         ({"model": "unknown"}, "model_not_found", "model"),
     ],
 )

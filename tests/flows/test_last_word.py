@@ -6,6 +6,7 @@ import pytest
 from typing_extensions import override
 
 from contracts.ids import chat_id
+from contracts.jobs import Endpoint
 from contracts.wire.jobs import JobState, JobView
 from infra.store.jobs import StoredJob
 from tests.flows.test_chat_completion import BODY, GOOD, STREAM, kinds
@@ -31,7 +32,9 @@ class SilentProvider(MemoryProvider):
     """Takes a request and never answers."""
 
     @override
-    async def complete(self, body: bytes, *, deadline: float, traceparent: str | None = None) -> bytes:
+    async def complete(
+        self, endpoint: Endpoint, body: bytes, *, deadline: float, traceparent: str | None = None
+    ) -> bytes:
         await asyncio.Event().wait()
         raise AssertionError
 

@@ -12,9 +12,8 @@ from contracts.errors import ApiError, ErrorCode
 from contracts.ids import job_id_of
 from contracts.jobs import CompletionEnvelope
 from contracts.topics import COMPLETION
-from contracts.wire.chat import ChatCompletionRequest
 from infra.bus.errors import BusTimeout
-from infra.limits.gate import Kind
+from infra.limits.gate import Expected, Kind
 from infra.relay.load import Picture
 from tests.flows.test_full_lane import BODY, FULL, WHOLE
 from tests.flows.world import CALLER, MemoryProvider, World
@@ -36,16 +35,10 @@ class MemoryLimits(NoLimits):
         self._take()
 
     @override
-    async def admit_chat(
-        self,
-        scope: Scope,
-        caller: Caller,
-        job_id: str,
-        wanted: ChatCompletionRequest,
-        size: int,
-        seconds: float,
+    async def admit_job(
+        self, scope: Scope, caller: Caller, job_id: str, expected: Expected, seconds: float
     ) -> None:
-        assert size == len(json.dumps(BODY))
+        assert expected.prompt_tokens == len(json.dumps(BODY)) // 4 + 1
         self._take()
         self.held.add(job_id)
 

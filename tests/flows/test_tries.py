@@ -10,6 +10,7 @@ import pytest
 from typing_extensions import override
 
 from contracts.events import Cancelled, Failed, Finished, Postponed
+from contracts.jobs import Endpoint
 from infra.settings import ProviderSettings
 from tests.flows.test_chat_completion import BODY, GOOD, STREAM, WHOLE, chunk, kinds
 from tests.flows.test_delivery import accepted, record_of
@@ -32,21 +33,23 @@ class FailingProvider(MemoryProvider):
     @asynccontextmanager
     @override
     async def stream(
-        self, body: bytes, *, deadline: float, traceparent: str | None = None
+        self, endpoint: Endpoint, body: bytes, *, deadline: float, traceparent: str | None = None
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         failure = self.failures.pop(0) if self.failures else None
         if isinstance(failure, list):
             self.asked.append(json.loads(body))
             yield MemoryProvider(failure)._read()
             return
-        async with super().stream(body, deadline=deadline) as batches:
+        async with super().stream(endpoint, body, deadline=deadline) as batches:
             if failure is not None:
                 raise failure
             yield batches
 
     @override
-    async def complete(self, body: bytes, *, deadline: float, traceparent: str | None = None) -> bytes:
-        whole = await super().complete(body, deadline=deadline)
+    async def complete(
+        self, endpoint: Endpoint, body: bytes, *, deadline: float, traceparent: str | None = None
+    ) -> bytes:
+        whole = await super().complete(endpoint, body, deadline=deadline)
         if self.failures:
             failure = self.failures.pop(0)
             assert isinstance(failure, Exception)

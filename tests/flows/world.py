@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from api_edge.app import HotRoutes
 from api_edge.deps import Edge, Limits, NoLimits
-from api_edge.llm.chat import PATH, ChatCompletions
+from api_edge.llm.chat import PATH, chat_completions
 from api_edge.llm.resume import PATH as RESUME_PATH
 from api_edge.llm.resume import ResumedCompletion
 from api_edge.middleware.conventions import Conventions
@@ -27,7 +27,7 @@ from contracts.envelope import Caller, Lane
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.events import EVENT, Event
 from contracts.frames import FrameKind, frame, is_terminal
-from contracts.jobs import CompletionEnvelope, ObjectRef
+from contracts.jobs import CompletionEnvelope, Endpoint, ObjectRef
 from contracts.topics import COMPLETION, EVENTS, Topic
 from contracts.wire.models import Model
 from infra.bus.errors import BusError
@@ -44,7 +44,10 @@ from infra.telemetry.metrics import EdgeMetrics
 from infra.telemetry.passing import PassingTracing
 from infra.telemetry.worker_metrics import WorkerMetrics
 from tests.flows.keys import MemoryKeys, MemoryResults
+from tests.flows.providers import only
 from workers.completion.handler import CompletionWork
+from workers.completion.ports import ChatMedia, Routes
+from workers.completion.tries import open_tries
 from workers.runtime.claiming import Past
 from workers.runtime.means import Means
 from workers.runtime.reading import Reading
@@ -292,7 +295,7 @@ class MemoryProvider:
 
     @asynccontextmanager
     async def stream(
-        self, body: bytes, *, deadline: float, traceparent: str | None = None
+        self, endpoint: Endpoint, body: bytes, *, deadline: float, traceparent: str | None = None
     ) -> AsyncIterator[AsyncIterator[list[bytes]]]:
         self.asked.append(json.loads(body))
         yield self._read()
@@ -306,7 +309,9 @@ class MemoryProvider:
                 continue
             yield batch
 
-    async def complete(self, body: bytes, *, deadline: float, traceparent: str | None = None) -> bytes:
+    async def complete(
+        self, endpoint: Endpoint, body: bytes, *, deadline: float, traceparent: str | None = None
+    ) -> bytes:
         self.asked.append(json.loads(body))
         if isinstance(self.whole, Exception):
             raise self.whole
@@ -317,10 +322,13 @@ class MemoryProvider:
 
 
 class EveryModel:
-    """A catalog that rules out one model."""
+    """A catalog that rules out one model, and has one that only embeds."""
 
     async def knows(self, model: str) -> bool:
         return model != "unknown"
+
+    def can(self, model: str, endpoint: Endpoint) -> bool:
+        return model != "mute" or endpoint is Endpoint.EMBEDDINGS
 
 
 @dataclass
@@ -352,7 +360,10 @@ class World:
         settings: EdgeSettings | None = None,
         upstream: ProviderSettings | None = None,
         limits: Limits | None = None,
+        routes: Routes | None = None,
+        media: ChatMedia | None = None,
     ) -> None:
+        """`provider` answers everything, unless `routes` lead to others."""
         self.bus = MemoryBus()
         self.relay = MemoryRelay()
         self.objects = MemoryObjects()
@@ -383,7 +394,15 @@ class World:
         self.registry = CollectorRegistry()
         metrics = WorkerMetrics(self.registry)
         worker_settings = WorkerSettings()
-        work = CompletionWork(provider, upstream or QUICK, self.objects, metrics, PassingTracing())
+        asked = upstream or QUICK
+        work = CompletionWork(
+            routes or only(provider, asked),
+            open_tries(asked),
+            self.objects,
+            metrics,
+            PassingTracing(),
+            media=media,
+        )
         self.runner = self.bus.runner = JobRunner(
             work,
             Reading(TypeAdapter(CompletionEnvelope), worker_settings),
@@ -403,7 +422,7 @@ class World:
         )
         self.relay.stop = self.runner.running.stop
         cold = Router([Route(RESUME_PATH, ResumedCompletion(self.edge), methods=["GET"])])
-        hot = Identity(HotRoutes({("POST", PATH): ChatCompletions(self.edge)}, cold), _authenticate)
+        hot = Identity(HotRoutes({("POST", PATH): chat_completions(self.edge)}, cold), _authenticate)
         self.app: ASGIApp = Conventions(hot, EdgeMetrics(CollectorRegistry()), lambda _: PATH)
 
     async def post(

@@ -57,7 +57,14 @@ def test_compose_holds_the_schema_of_compose(repository: Path) -> None:
 def test_services_of_the_product_are_named_as_their_rooms(repository: Path) -> None:
     rooms = {name: service for name, service in own_services(repository).items() if name != "provision"}
 
-    assert rooms.keys() == {"api_edge", "workers.completion", "workers.ledger", "workers.retry"}
+    assert rooms.keys() == {
+        "api_edge",
+        "workers.completion",
+        "workers.media",
+        "workers.tool",
+        "workers.ledger",
+        "workers.retry",
+    }
     assert all(service["command"] == [name] for name, service in rooms.items())
 
 
@@ -137,7 +144,10 @@ def test_just_secrets_fills_what_the_production_profile_asks_of_every_room(
         assert room != "api_edge" or settings.limits.switch == "on"
 
 
-@pytest.mark.parametrize("name", ["api_edge", "workers.completion", "workers.ledger", "workers.retry"])
+@pytest.mark.parametrize(
+    "name",
+    ["api_edge", "workers.completion", "workers.media", "workers.tool", "workers.ledger", "workers.retry"],
+)
 def test_probes_ask_a_route_that_is_served_on_a_port_that_is_served(repository: Path, name: str) -> None:
     service = services(repository)[name]
     asked = urlsplit(PROBED.findall(" ".join(service["healthcheck"]["test"]))[0])
@@ -166,7 +176,7 @@ def test_rooms_wait_until_what_they_need_is_healthy_and_provisioned(repository: 
             expected = "service_completed_successfully" if name == "provision" else "service_healthy"
             assert wait["condition"] == expected
             assert name == "provision" or "test" in everything[name]["healthcheck"]
-    for name in ("api_edge", "workers.completion"):
+    for name in ("api_edge", "workers.completion", "workers.media", "workers.tool"):
         assert everything[name]["depends_on"].keys() == {"provision", "kafka", "valkey", "postgres", "minio"}
     assert everything["workers.ledger"]["depends_on"].keys() == {"provision", "kafka", "postgres"}
     assert everything["workers.retry"]["depends_on"].keys() == {"provision", "kafka"}
@@ -198,7 +208,14 @@ def test_rooms_get_more_time_to_stop_than_they_take_to_drain(repository: Path) -
 
     assert settings.edge.drain_timeout <= LONG_ENOUGH_TO_DRAIN
     assert settings.worker.drain_timeout <= LONG_ENOUGH_TO_DRAIN
-    for name in ("api_edge", "workers.completion", "workers.ledger", "workers.retry"):
+    for name in (
+        "api_edge",
+        "workers.completion",
+        "workers.media",
+        "workers.tool",
+        "workers.ledger",
+        "workers.retry",
+    ):
         assert seconds(services(repository)[name]["stop_grace_period"]) > LONG_ENOUGH_TO_DRAIN
 
 

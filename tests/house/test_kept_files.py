@@ -30,6 +30,8 @@ HOMES = re.compile(
 OPEN_ENDS = re.compile(r"\b(?:" + "|".join(["TO" + "DO", "FIX" + "ME", "XX" + "X"]) + r")\b")
 CONFLICT = re.compile(r"(?m)^(?:<{7} |>{7} )")
 MOST_BYTES = 1_000_000
+MOST_OF = {"contracts/openapi.json": 4_000_000}
+"""Written by the code, and compared in a test: each operation tells all of its errors and headers."""
 
 
 def lines_with(pattern: re.Pattern[str], paths: list[Path], repository: Path) -> Iterator[str]:
@@ -52,9 +54,9 @@ def test_no_kept_file_holds(pattern: re.Pattern[str], kept_files: list[Path], re
 
 
 def test_kept_files_are_small(kept_files: list[Path], repository: Path) -> None:
-    large = [path.relative_to(repository) for path in kept_files if path.stat().st_size > MOST_BYTES]
+    sizes = {str(path.relative_to(repository)): path.stat().st_size for path in kept_files}
 
-    assert large == []
+    assert [path for path, size in sizes.items() if size > MOST_OF.get(path, MOST_BYTES)] == []
 
 
 def test_modules_say_what_they_are_for(kept_files: list[Path], repository: Path) -> None:

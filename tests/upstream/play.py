@@ -1,14 +1,18 @@
 """Plays a script on a connection."""
 
 import asyncio
+from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Protocol
 
-from tests.upstream import wire
 from tests.upstream.connection import Connection
 from tests.upstream.request import Request
 from tests.upstream.script import Framing, Script
+from tests.upstream.wire import Json
 
 HEAD = -1
+OVERLOADED = 529
+"""Anthropic's own status."""
 FAR_TOO_LONG = 10_000_000
 """A content length that no body of ours reaches."""
 FRAMING: dict[Framing, dict[str, str]] = {
@@ -18,7 +22,20 @@ FRAMING: dict[Framing, dict[str, str]] = {
 }
 
 
-async def play(connection: Connection, request: Request, script: Script) -> None:
+class Wire(Protocol):
+    """What is said, in one provider's words."""
+
+    def payloads(self, script: Script, request: Json) -> Iterator[bytes]:
+        """Those of a stream."""
+
+    def completion(self, script: Script, request: Json) -> bytes:
+        """A whole answer."""
+
+    def name_of(self, payload: bytes) -> bytes:
+        """The name of a payload's event; empty for none."""
+
+
+async def play(connection: Connection, request: Request, script: Script, wire: Wire) -> None:
     """Answer a chat completion as the script says."""
     await _hold(request, script, HEAD)
     if await _misbehave(connection, script, HEAD):
@@ -29,7 +46,7 @@ async def play(connection: Connection, request: Request, script: Script) -> None
     elif script.body is not None or script.status != HTTPStatus.OK:
         await answer(connection, script, script.body if script.body is not None else b"")
     elif request.json.get("stream"):
-        await _Streaming(connection, request, script).run()
+        await _Streaming(connection, request, script, wire).run()
     else:
         await _wait(script.first)
         await _hold(request, script, 0)
@@ -50,8 +67,9 @@ async def answer(connection: Connection, script: Script, body: bytes) -> None:
 class _Streaming:
     """One stream being written."""
 
-    def __init__(self, connection: Connection, request: Request, script: Script) -> None:
+    def __init__(self, connection: Connection, request: Request, script: Script, wire: Wire) -> None:
         self._connection = connection
+        self._wire = wire
         self._request = request
         self._script = script
         self._chunked = script.framing == "chunked"
@@ -62,13 +80,13 @@ class _Streaming:
         if script.bom:
             await self._write(b"\xef\xbb\xbf")
         await _wait(script.first)
-        for number, payload in enumerate(wire.payloads(script, self._request.json)):
+        for number, payload in enumerate(self._wire.payloads(script, self._request.json)):
             if number:
                 await _wait(script.gap)
             await _hold(self._request, script, number)
             if number == script.after and await self._is_over():
                 return
-            await self._write(_event(script, payload))
+            await self._write(self._event(payload))
             self._request.sent += 1
         await self._end()
 
@@ -77,9 +95,9 @@ class _Streaming:
         script = self._script
         match script.fault:
             case "bad_json":
-                await self._write(_event(script, b'{"id": "x", "choices": [{'))
+                await self._write(self._event(b'{"id": "x", "choices": [{'))
             case "error":
-                await self._write(_event(script, script.error.encode()))
+                await self._write(self._event(script.error.encode()))
             case "huge_line":
                 await self._write(b"data: " + b"x" * script.size)
             case "end":
@@ -87,6 +105,10 @@ class _Streaming:
             case _:
                 return await _misbehave(self._connection, script, script.after)
         return script.fault == "end"
+
+    def _event(self, payload: bytes) -> bytes:
+        name = self._wire.name_of(payload)
+        return _event(self._script, payload, b"event: %b" % name if name else b"")
 
     async def _write(self, data: bytes) -> None:
         size = self._script.slice or len(data)
@@ -124,19 +146,22 @@ async def _misbehave(connection: Connection, script: Script, number: int) -> boo
     return True
 
 
-def _event(script: Script, payload: bytes) -> bytes:
+def _event(script: Script, payload: bytes, name: bytes) -> bytes:
     newline = script.newline.encode()
     field = b"data: " if script.space else b"data:"
     parts = payload.replace(b",", b",\n").split(b"\n") if script.multiline else [payload]
     lines = [field + part for part in parts]
     if script.comments:
-        lines = [b": a comment", b"event: chunk", *lines, b"id: 7", b"retry: 100"]
+        lines = [b": a comment", name or b"event: chunk", *lines, b"id: 7", b"retry: 100"]
+    elif name:
+        lines = [name, *lines]
     return newline.join(lines) + newline * 2
 
 
 def _head(script: Script, usual: dict[str, str]) -> bytes:
     headers = usual | {name.lower(): value for name, value in script.headers}
-    lines = [f"HTTP/1.1 {script.status} {HTTPStatus(script.status).phrase}"]
+    phrase = "" if script.status == OVERLOADED else HTTPStatus(script.status).phrase
+    lines = [f"HTTP/1.1 {script.status} {phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join((*lines, "", "")).encode("latin-1")
 

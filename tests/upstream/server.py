@@ -12,15 +12,18 @@
 
 A model's name can carry a script itself: `any?tokens=30&gap=0.1&fault=close&after=7`; so it works from
 another process, too: `python -m tests.upstream --port 8099`. The text is always the same, `t0 t1 t2 ...`, see
-`wire.text(script)`. `tests.upstream.script` describes the fields of a script.
+`wire.text(script)`. `tests.upstream.script` describes the fields of a script. Asked at `/v1/messages`, it
+answers in Anthropic's wire.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import parse_qsl
 
-from tests.upstream import wire
+from tests.upstream import anthropic, texts, vectors, wire
+from tests.upstream.anthropic_rules import complaint
 from tests.upstream.connection import Connection
 from tests.upstream.play import answer, play
 from tests.upstream.request import LIMIT, Request
@@ -28,6 +31,7 @@ from tests.upstream.script import Script
 
 CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
+ASKED = frozenset({CHAT, anthropic.PATH, texts.PATH, vectors.PATH})
 
 
 class Upstream:
@@ -57,7 +61,7 @@ class Upstream:
     @property
     def chats(self) -> list[Request]:
         """The chat completions that it was asked for, in order."""
-        return [request for request in self.requests if request.path == CHAT]
+        return [request for request in self.requests if request.path in ASKED]
 
     @property
     def open_connections(self) -> int:
@@ -123,14 +127,32 @@ class Upstream:
     async def _answer(self, connection: Connection, request: Request) -> None:
         self.requests.append(request)
         self._arrived.set()
-        match request.path:
+        match request.path.partition("?")[0]:
             case "/v1/chat/completions":
-                await play(connection, request, self._script_for(request))
+                await play(connection, request, self._script_for(request), wire)
+            case texts.PATH:
+                await play(connection, request, self._script_for(request), texts)
+            case vectors.PATH:
+                await play(connection, request, self._script_for(request), vectors)
+            case anthropic.PATH:
+                await play(connection, request, self._anthropic_script(request), anthropic)
             case "/v1/models":
-                await answer(connection, Script(), wire.models(self.listed))
+                await answer(connection, Script(), self._models(request))
             case _:
                 await answer(connection, Script(status=404), wire.error(404, f"no route {request.path}"))
         connection.answered()
+
+    def _models(self, request: Request) -> bytes:
+        if not anthropic.is_asked(request):
+            return wire.models(self.listed)
+        return anthropic.models(self.listed, dict(parse_qsl(request.path.partition("?")[2])))
+
+    def _anthropic_script(self, request: Request) -> Script:
+        """As the script says, or the refusal of a request that Anthropic would refuse."""
+        wrong = complaint(request)
+        if wrong is None:
+            return self._script_for(request)
+        return Script(status=400, body=anthropic.error("invalid_request_error", wrong))
 
     def _script_for(self, request: Request) -> Script:
         model = str(request.json.get("model"))

@@ -88,6 +88,11 @@ def completion(script: Script, request: Json) -> bytes:
     return _dump(answer)
 
 
+def name_of(payload: bytes) -> bytes:
+    """No event has a name."""
+    return b""
+
+
 def models(ids: list[str]) -> bytes:
     """The list of models."""
     entries = [
