@@ -116,12 +116,29 @@ def processes() -> set[psutil.Process]:
 
 
 def processes_left(before: Collection[psutil.Process]) -> list[str]:
-    """What runs below this process that did not run before: a session of tests has servers of its own."""
-    return [
-        " ".join(child.cmdline())[:100]
-        for child in processes() - set(before)
-        if child.status() != psutil.STATUS_ZOMBIE
-    ]
+    """What runs below this process, and neither ran before nor belongs to one that did.
+
+    A session of tests has servers of its own, and its PostgreSQL has a process for each connection.
+    """
+    found = {child: _line_of(child) for child in processes() - set(before) if not _belongs_to(child, before)}
+    return [line for line in found.values() if line]
+
+
+def _belongs_to(child: psutil.Process, before: Collection[psutil.Process]) -> bool:
+    """Whether one of these started it, itself or through others."""
+    try:
+        return not set(before).isdisjoint(child.parents())
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _line_of(child: psutil.Process) -> str | None:
+    """How it was started; nothing of one that has ended."""
+    try:
+        ended = child.status() == psutil.STATUS_ZOMBIE
+        return None if ended else " ".join(child.cmdline())[:100]
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _end(job_id: str, kind: str, attempt: int, code: str | None, usage: Usage | None) -> End:
