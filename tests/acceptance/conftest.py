@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.acceptance.waiting import LIMIT, until
+from tests.acceptance.syncing import models_told
+from tests.acceptance.waiting import LIMIT
 from tests.product import Product
 from tests.upstream.server import Upstream
 
@@ -61,13 +62,6 @@ async def api(product: Product, token: str) -> AsyncIterator[aiohttp.ClientSessi
 
 
 @pytest.fixture
-async def models(sdk: AsyncOpenAI, upstream: Upstream) -> list[str]:
+async def models(product: Product, upstream: Upstream) -> list[str]:
     """The ids that the product offers, once its worker has asked the provider for them."""
-    found: list[str] = []
-
-    async def are_known() -> bool:
-        found[:] = [model.id async for model in sdk.models.list()]
-        return bool(found)
-
-    await until(are_known)
-    return found
+    return await models_told(product)

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from infra.settings import inherited_environment
 from tests.acceptance.javascript import FOLDER, node_program
+from tests.acceptance.syncing import models_told
 from tests.conftest import MODELS
 from tests.product import Product
 from tests.upstream.script import Script
@@ -49,6 +50,7 @@ async def run(product: Product, provider_port: int, node: str) -> AsyncIterator[
     async with open_upstream(port=provider_port) as upstream:
         upstream.listed = list(MODELS)
         upstream.models.update(SCRIPTS)
+        await models_told(product)
         yield await _run(node, product.url, await product.token())
 
 
