@@ -24,6 +24,7 @@ from workers.tool.ports import ToolFailed
 from workers.tool.python import warden
 from workers.tool.python.cgroups import ROOT, Cgroup, NoCgroups, make, sweep
 from workers.tool.python.counting import TooMuch, watch_memory
+from workers.tool.python.ending import held_inits
 from workers.tool.python.judging import Ended, judged
 from workers.tool.python.layout import BARE, Layout, NoSandbox, layout_of, reachable
 from workers.tool.python.packing import pack
@@ -249,17 +250,21 @@ def _entering(doors: Sequence[int], uid: int | None, limits: dict[int, int]) -> 
 
 async def _cleared(process: asyncio.subprocess.Process, place: Place) -> None:
     """End all of it, and wait until it has; the kill comes first, so that a second cancel loses none."""
-    for kill in (process.kill, lambda: os.killpg(process.pid, signal.SIGKILL)):
-        if process.returncode is None:
-            with suppress(ProcessLookupError, PermissionError):
-                kill()
-    if place.cgroup is not None:
-        place.cgroup.kill()
-    try:
-        async with asyncio.timeout(END_SECONDS):
-            await process.wait()
-            while place.cgroup is not None and not place.cgroup.is_empty:
-                place.cgroup.kill()
-                await asyncio.sleep(BLINK)
-    except TimeoutError:
-        log.error("sandbox_not_ended", extra={"pid": process.pid})  # noqa: TRY400
+    with held_inits(process.pid) as inits:
+        inits.kill()
+        for kill in (process.kill, lambda: os.killpg(process.pid, signal.SIGKILL)):
+            if process.returncode is None:
+                with suppress(ProcessLookupError, PermissionError):
+                    kill()
+        if place.cgroup is not None:
+            place.cgroup.kill()
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await process.wait()
+                while not inits.are_gone:  # noqa: ASYNC110  looked at for milliseconds
+                    await asyncio.sleep(BLINK)
+                while place.cgroup is not None and not place.cgroup.is_empty:
+                    place.cgroup.kill()
+                    await asyncio.sleep(BLINK)
+        except TimeoutError:
+            log.error("sandbox_not_ended", extra={"pid": process.pid})  # noqa: TRY400

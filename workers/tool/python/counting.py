@@ -27,15 +27,23 @@ def own_memory(pid: int) -> int:
     for _ in range(DEEP):
         if not waiting:
             break
-        one = Path(f"/proc/{waiting.pop()}")
+        pid = waiting.pop()
         try:
-            _, resident, shared = map(int, (one / "statm").read_text().split()[:3])
-            total += (resident - shared) * PAGE
-            waiting += [
-                int(child)
-                for task in (one / "task").iterdir()
-                for child in (task / "children").read_text().split()
-            ]
+            _, resident, shared = map(int, Path(f"/proc/{pid}/statm").read_text().split()[:3])
         except (OSError, ValueError):
             continue
+        total += (resident - shared) * PAGE
+        waiting += children_of(pid)
     return total
+
+
+def children_of(pid: int) -> list[int]:
+    """What a process has started and is there still; nothing of one that is gone."""
+    try:
+        return [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except OSError:
+        return []
