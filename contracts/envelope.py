@@ -72,6 +72,8 @@ class Envelope(Message, Generic[JobT]):
     """Nobody waits at a connection: a failure that may pass leads to a retry topic, not to the end."""
     replay_of: str | None = None
     """The job that this record repeats in replay mode, where side effects come from the record."""
+    response_id: str | None = None
+    """The response that waits for this job's end: it is told on the topic of responses."""
     job: JobT
 
     def is_expired(self, now: datetime | None = None) -> bool:

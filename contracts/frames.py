@@ -25,6 +25,8 @@ class FrameKind(IntEnum):
 
     CHUNK = ord("c")
     """A piece of a stream: one JSON object."""
+    FOLLOW = ord("f")
+    """Another job's log belongs here: a TurnPlan, of a response's model turn."""
     RESULT = ord("r")
     """The whole answer of a job that was not streamed. Terminal."""
     ERROR = ord("e")

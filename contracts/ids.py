@@ -1,5 +1,6 @@
 """Names of things: ULIDs (github.com/ulid/spec), alone or behind a prefix that tells their kind."""
 
+import hashlib
 import os
 import re
 import threading
@@ -15,6 +16,7 @@ PROVIDER = "prov_"
 PROVIDER_MODEL = "pmdl_"
 SHARE = "shr_"
 MEDIA = "jan_"
+RESPONSE = "resp_"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _SHIFTS = range(120, -1, -10)
@@ -73,6 +75,11 @@ def is_id(value: str, prefix: str) -> bool:
     return value.startswith(prefix) and _NAMED.fullmatch(value) is not None
 
 
+def response_id(job_id: str) -> str:
+    """The public id of a response, from which its job is found again: what follows the prefix."""
+    return RESPONSE + job_id
+
+
 def media_id(job_id: str) -> str:
     """The id of the media that a job takes in."""
     return MEDIA + job_id.lower()
@@ -94,8 +101,8 @@ def legacy_id(job_id: str) -> str:
 
 
 def job_id_of(public_id: str) -> str | None:
-    """The job behind a public id such as `chatcmpl-01J...`, or None when it names none."""
-    _, _, ulid = public_id.rpartition("-")
+    """The job behind a public id such as `chatcmpl-01J...` or `resp_01J...`, or None when it names none."""
+    ulid = public_id.removeprefix(RESPONSE).rpartition("-")[2]
     return ulid if is_ulid(ulid) else None
 
 
@@ -105,6 +112,13 @@ def born_at(ulid: str) -> float:
     for letter in ulid[:10]:
         value = value << 5 | _ALPHABET.index(letter)
     return value / 1000
+
+
+def derived_ulid(ulid: str, name: str) -> str:
+    """The ULID of a part of something, such as a response's second item: always the same one, and of the same
+    moment. `name` tells the parts apart."""
+    drawn = hashlib.sha256(f"{ulid} {name}".encode()).digest()[: _RANDOM_BITS // 8]
+    return ulid[:10] + _encode(int.from_bytes(drawn, "big"))[10:]
 
 
 def ulid_at(moment: datetime) -> str:

@@ -59,6 +59,15 @@ class ClaimChecked(Message):
     body_ref: ObjectRef | None = None
 
 
+class ResponseTurn(Message):
+    """The model turn of a response that a completion job does: what is asked stands in the database, and its
+    outcome is written there."""
+
+    response_id: str
+    number: int
+    """0 for the first."""
+
+
 class CompletionJob(ClaimChecked):
     """A call to a model: the request body as the client sent it."""
 
@@ -69,6 +78,7 @@ class CompletionJob(ClaimChecked):
     turn: Turn | None = None
     is_stored: bool = False
     """Whether the completion can be read later, as OpenAI's `store` has it."""
+    response: ResponseTurn | None = None
 
 
 class MediaSource(StrEnum):
@@ -117,7 +127,18 @@ class ToolJob(ClaimChecked):
     """As that model named the call."""
 
 
+class ResponseJob(Message):
+    """A response is to go on: it was asked for, one of its steps has ended, its time is over, or it is to be
+    stopped. What is to be done next, its row tells; the same word twice changes nothing."""
+
+    kind: Literal["response"] = "response"
+    response_id: str
+    is_cancelled: bool = False
+    """Whether nobody wants it any more."""
+
+
 CompletionEnvelope = Envelope[CompletionJob]
 MediaEnvelope = Envelope[MediaJob]
 ToolEnvelope = Envelope[ToolJob]
-JobEnvelope = CompletionEnvelope | MediaEnvelope | ToolEnvelope
+ResponseEnvelope = Envelope[ResponseJob]
+JobEnvelope = CompletionEnvelope | MediaEnvelope | ToolEnvelope | ResponseEnvelope

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from contracts.envelope import Lane
 from contracts.events import EVENT
-from contracts.jobs import CompletionEnvelope, JobEnvelope, MediaEnvelope, ToolEnvelope
+from contracts.jobs import CompletionEnvelope, JobEnvelope, MediaEnvelope, ResponseEnvelope, ToolEnvelope
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -80,6 +80,15 @@ TOOL = Topic(
     summary="Calls of tools",
     dead_letter=f"jobs.tool{DEAD_SUFFIX}",
 )
+RESPONSE = Topic(
+    name="jobs.response.v1",
+    key="response_id",
+    partitions=JOB_PARTITIONS,
+    retention_ms=7 * DAY_MS,
+    payload=TypeAdapter(ResponseEnvelope),
+    summary="Responses that are to go on",
+    dead_letter=f"jobs.response{DEAD_SUFFIX}",
+)
 EVENTS = Topic(
     name="events.v1",
     key="job_id",
@@ -107,6 +116,6 @@ RETRIES: dict[int, Topic] = {
 
 def catalogue() -> list[Topic]:
     """Every topic of the product, in order of name."""
-    live = [*COMPLETION.values(), MEDIA, TOOL, EVENTS, *RETRIES.values()]
+    live = [*COMPLETION.values(), MEDIA, TOOL, RESPONSE, EVENTS, *RETRIES.values()]
     dead = [dead_topic(topic) for topic in live if topic.dead_letter]
     return sorted([*live, *dead], key=lambda topic: topic.name)

@@ -124,8 +124,8 @@ def new_item_id(item_type: str) -> str:
     return new_id(PREFIXES[item_type])
 
 
-def stored(item: Mapping[str, Any]) -> StoredItem:
-    """A client's item as it is kept. Raises ItemError."""
+def stored(item: Mapping[str, Any], most_text: int = MAX_TEXT) -> StoredItem:
+    """A client's item as it is kept, with texts of at most so many characters. Raises ItemError."""
     bad = unkept(dict(item))
     if bad is not None:
         raise ItemError(*bad)
@@ -136,7 +136,7 @@ def stored(item: Mapping[str, Any]) -> StoredItem:
     role = None
     if kind == MESSAGE:
         role = _role(item)
-        data["content"] = _content(item.get("content"), role)
+        data["content"] = _content(item.get("content"), role, most_text)
     elif kind in OUTPUTS:
         _check_output(item.get("output"))
     elif kind == "reasoning":
@@ -209,25 +209,25 @@ def _check_output(output: Any) -> None:  # what a client sent
         raise ItemError("output", f"may hold at most {MAX_PARTS} parts")
 
 
-def _content(content: Any, role: str) -> list[JsonObject]:  # what a client sent
+def _content(content: Any, role: str, most: int) -> list[JsonObject]:  # what a client sent
     if isinstance(content, str):
-        _check_text(content, "content")
+        _check_text(content, "content", most)
         return [_text_part({}, content, role)]
     if not isinstance(content, list):
         raise ItemError("content", "must be a text, or a list of parts")
     if not 0 < len(content) <= MAX_PARTS:
         raise ItemError("content", f"must hold 1 to {MAX_PARTS} parts")
-    return [_part(part, f"content[{at}]", role) for at, part in enumerate(content)]
+    return [_part(part, f"content[{at}]", role, most) for at, part in enumerate(content)]
 
 
-def _part(part: Any, path: str, role: str) -> JsonObject:  # what a client sent
+def _part(part: Any, path: str, role: str, most: int) -> JsonObject:  # what a client sent
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(kind, str) or kind not in PARTS:
         raise ItemError(f"{path}.type", f"must be one of {', '.join(PARTS)}")
     name = PARTS[kind]
     if name is not None:
         text = _text_of(part.get(name))
-        _check_text(text, f"{path}.{name}")
+        _check_text(text, f"{path}.{name}", most)
         if kind in ("text", "output_text"):
             return _text_part(part, text, role if kind == "text" else "assistant")
         return {**part, name: text}
@@ -239,11 +239,11 @@ def _text_of(text: Any) -> Any:  # what a client sent
     return text.get("text", text.get("value")) if isinstance(text, dict) else text
 
 
-def _check_text(text: Any, path: str) -> None:  # what a client sent
+def _check_text(text: Any, path: str, most: int) -> None:  # what a client sent
     if not isinstance(text, str):
         raise ItemError(path, "must be a text")
-    if len(text) > MAX_TEXT:
-        raise ItemError(path, f"may hold at most {MAX_TEXT:,} characters")
+    if len(text) > most:
+        raise ItemError(path, f"may hold at most {most:,} characters")
 
 
 def _text_part(part: JsonObject, text: str, role: str) -> JsonObject:

@@ -18,7 +18,7 @@ from contracts.events import (
     Redriven,
     Usage,
 )
-from contracts.ids import media_id
+from contracts.ids import media_id, response_id
 from contracts.jobs import (
     CompletionEnvelope,
     CompletionJob,
@@ -26,10 +26,12 @@ from contracts.jobs import (
     MediaJob,
     MediaSource,
     ObjectRef,
+    ResponseEnvelope,
+    ResponseJob,
     ToolEnvelope,
     ToolJob,
 )
-from contracts.topics import EVENTS, MEDIA, RETRIES, TOOL, Topic, dead_topic
+from contracts.topics import EVENTS, MEDIA, RESPONSE, RETRIES, TOOL, Topic, dead_topic
 
 JOB = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -83,6 +85,20 @@ def tool_envelope(ref: ObjectRef | None = None) -> ToolEnvelope:
     )
 
 
+def response_envelope() -> ResponseEnvelope:
+    """A word about a response."""
+    return ResponseEnvelope(
+        job_id=JOB,
+        kind="response",
+        tenant="t1",
+        caller=Caller(user_id="u1", tenant="t1"),
+        lane=Lane.DEFAULT,
+        asked_at=NOON,
+        deadline=LATER,
+        job=ResponseJob(response_id=response_id(JOB)),
+    )
+
+
 def events() -> list[Event]:
     """One event of each kind."""
     error = ApiError(ErrorCode.PROVIDER_ERROR, "The provider failed").detail
@@ -108,8 +124,14 @@ def records_of(topic: Topic) -> list[Message]:
     files: list[Message] = [media_envelope(source) for source in MediaSource]
     if topic in (MEDIA, dead_topic(MEDIA)):
         return files
+    if topic in (RESPONSE, dead_topic(RESPONSE)):
+        return [response_envelope()]
     ref = ObjectRef(bucket="jan", key=f"jobs/t1/{JOB}.json", size=300_000)
     calls: list[Message] = [tool_envelope(), tool_envelope(ref)]
     if topic in (TOOL, dead_topic(TOOL)):
         return calls
-    return [envelope(), envelope(ref=ref), *([*files, *calls] if topic in RETRIES.values() else [])]
+    return [
+        envelope(),
+        envelope(ref=ref),
+        *([*files, *calls, response_envelope()] if topic in RETRIES.values() else []),
+    ]
