@@ -44,6 +44,10 @@ class Moment(StrEnum):
     """M7, worker: the terminal frame stands in the log, no event tells of it."""
     TOLD = "told"
     """M8, worker: the terminal event is durable, the job is not settled."""
+    STEPPED = "stepped"
+    """Response worker: a step is committed, nothing of it is sent."""
+    SENT = "sent"
+    """Response worker: what a step sends is sent, its outbox is not emptied."""
     DONE = "done"
     """M9, worker: nothing is left to do, the record is not committed."""
 

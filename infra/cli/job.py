@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -10,10 +11,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from contracts.ids import job_id_of
+from contracts.ids import job_id_of, response_id
 from contracts.wire.jobs import JobState, JobView, TimelineEntry
 from infra.cli.addresses import stack_database
 from infra.cli.letters import printable
+from infra.cli.step_tree import step_tree
 from infra.database import DatabaseUnavailable, open_database
 from infra.embedded.server import StackError
 from infra.store.jobs import StoredJob, job_of, queue_position
@@ -22,7 +24,7 @@ COLORS = {JobState.FINISHED: "green", JobState.FAILED: "red", JobState.CANCELLED
 
 app = typer.Typer(help="Jobs, as the ledger knows them.", no_args_is_help=True)
 
-JobId = Annotated[str, typer.Argument(help="Its id, with its prefix (chatcmpl-...) or without.")]
+JobId = Annotated[str, typer.Argument(help="Its id, with its prefix (chatcmpl-..., resp_...) or without.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -33,12 +35,12 @@ def jobs() -> None:
 
 @app.command()
 def show(job: JobId, *, as_json: AsJson = False) -> None:
-    """Show a job: its state, its numbers, and all that happened to it."""
+    """Show a job: its state, its numbers, and all that happened to it; of a response, each step of it."""
     job_id = job_id_of(job)
     if job_id is None:
         raise typer.BadParameter(f"{job!r} is no id of a job")
     try:
-        stored = asyncio.run(_find(job_id))
+        stored, steps = asyncio.run(_find(job_id))
     except DatabaseUnavailable as error:
         raise StackError(f"{error}; `jan up` starts the local servers") from error
     if stored is None:
@@ -47,16 +49,17 @@ def show(job: JobId, *, as_json: AsJson = False) -> None:
         fields = {"tenant": stored.tenant, **stored.view.model_dump(mode="json")}
         typer.echo(json.dumps(fields, indent=2))
     else:
-        Console().print(_page(stored), highlight=False)
+        Console().print(Group(_page(stored), *steps), highlight=False)
 
 
-async def _find(job_id: str) -> StoredJob | None:
-    """The job, with its place in the queue while it waits in one."""
+async def _find(job_id: str) -> tuple[StoredJob | None, Sequence[RenderableType]]:
+    """The job, with its place in the queue while it waits in one; and of a response, its steps."""
     async with open_database(stack_database()) as database, database.begin() as session:
         stored = await job_of(session, job_id)
         if stored is not None and stored.view.state is JobState.QUEUED:
             stored.view.queue_position = await queue_position(session, stored.view.lane, job_id)
-        return stored
+        is_response = stored is not None and stored.view.kind == "response"
+        return stored, [await step_tree(session, response_id(job_id))] if is_response else []
 
 
 def _page(stored: StoredJob) -> RenderableType:

@@ -18,7 +18,7 @@ from redis.asyncio import Connection, ConnectionPool
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from infra.relay.redis import RelayDown, open_pool
-from infra.relay.scripts import APPEND, CLAIM, HOLD, RELEASE
+from infra.relay.scripts import APPEND, CLAIM, HOLD, PLACE, RELEASE
 from infra.settings import RedisSettings
 
 
@@ -35,8 +35,8 @@ class Script:
 
 
 APPEND_SCRIPT, CLAIM_SCRIPT = Script(APPEND), Script(CLAIM)
-HOLD_SCRIPT, RELEASE_SCRIPT = Script(HOLD), Script(RELEASE)
-RELAY_SCRIPTS = (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT, RELEASE_SCRIPT)
+HOLD_SCRIPT, RELEASE_SCRIPT, PLACE_SCRIPT = Script(HOLD), Script(RELEASE), Script(PLACE)
+RELAY_SCRIPTS = (APPEND_SCRIPT, CLAIM_SCRIPT, HOLD_SCRIPT, RELEASE_SCRIPT, PLACE_SCRIPT)
 
 
 class ScriptLine:

@@ -69,6 +69,33 @@ if #parts > 0 then redis.call('PUBLISH', ARGV[1], table.concat(parts)) end
 return answers
 """
 
+PLACE = """
+-- KEYS: log, claim. ARGV: channel, seconds to keep, job id, tenant, seq of the first frame, frames. Each
+-- frame has its place: what stands there already is not written again, and nobody needs to hold the job.
+-- Answers the log's length, or -2 where frames before these are missing.
+local first, length = tonumber(ARGV[5]), redis.call('LLEN', KEYS[1])
+if length < first then return -2 end
+for i = 6 + length - first, #ARGV do
+  redis.call('RPUSH', KEYS[1], ARGV[i])
+end
+redis.call('HSET', KEYS[2], 'tenant', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+local out = {struct.pack('>c26I4I4', ARGV[3], first, #ARGV - 5)}
+for i = 6, #ARGV do
+  out[#out + 1] = struct.pack('>I4', #ARGV[i])
+  out[#out + 1] = ARGV[i]
+end
+local part = table.concat(out)
+if #part <= 4194304 then
+  if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], part) end
+  for channel in string.gmatch(redis.call('HGET', KEYS[2], 'also') or '', '[^\\n]+') do
+    if channel ~= ARGV[1] then redis.call('PUBLISH', channel, part) end
+  end
+end
+return redis.call('LLEN', KEYS[1])
+"""
+
 CLAIM = """
 -- KEYS: epoch, then claim, log for each job. ARGV: worker, seconds to keep, milliseconds of a lease, a name
 -- for a new epoch, then for each job: tenant, epoch in which it was accepted, redrive, least attempt.

@@ -20,6 +20,7 @@ from infra.settings.provider import ProviderSettings
 from infra.settings.reading import read_settings
 from infra.settings.redis import RedisSettings
 from infra.settings.relay import RelaySettings
+from infra.settings.responses import ResponseSettings
 from infra.settings.sandbox import SandboxSettings
 from infra.settings.scrape import ScrapeSettings
 from infra.settings.seal import DEFAULT_SEAL_KEY, SealSettings
@@ -56,6 +57,7 @@ __all__ = [
     "ProviderSettings",
     "RedisSettings",
     "RelaySettings",
+    "ResponseSettings",
     "SandboxSettings",
     "ScrapeSettings",
     "SealSettings",

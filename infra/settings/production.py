@@ -72,6 +72,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "workers.completion": (_database, _objects, _seal_keys),
     "workers.media": (_database, _objects),
     "workers.tool": (_database, _objects, _seal_keys),
+    "workers.response": (_database, _objects),
     "workers.ledger": (_database,),
     "workers.retry": (),
     "infra.provision": (_database, _objects, _auth_secret, _seal_keys),

@@ -19,6 +19,7 @@ from infra.settings.oidc import OidcSettings
 from infra.settings.provider import ProviderSettings
 from infra.settings.redis import RedisSettings
 from infra.settings.relay import RelaySettings
+from infra.settings.responses import ResponseSettings
 from infra.settings.sandbox import SandboxSettings
 from infra.settings.scrape import ScrapeSettings
 from infra.settings.seal import SealSettings
@@ -42,6 +43,7 @@ class Settings(BaseSettings):
     file_search: FileSearchSettings = Field(default_factory=FileSearchSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     mcp: McpSettings = Field(default_factory=McpSettings)
+    responses: ResponseSettings = Field(default_factory=ResponseSettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     relay: RelaySettings = Field(default_factory=RelaySettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)

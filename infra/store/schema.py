@@ -23,6 +23,9 @@ from infra.store.provider_models import ProviderModelRow
 from infra.store.providers import ProviderRow
 from infra.store.redrives import RedriveRow
 from infra.store.refresh_tokens import RefreshToken
+from infra.store.response_items import ResponseItemRow
+from infra.store.response_steps import OutboxRow, ResponseStepRow
+from infra.store.responses import ResponseRow
 from infra.store.results import ResultRow
 from infra.store.sandbox_sessions import SandboxSessionRow
 from infra.store.shares import ShareRow
@@ -38,7 +41,7 @@ TABLES: tuple[type[Table], ...] = (
     *(GoneItemRow, ShareRow, StoredCompletionRow, MediaRow, MediaUsageRow, MediaGarbageRow),
     *(McpToolRow, McpLimitRow, McpServerRow, ToolCallRow),
     *(FileDocumentRow, FileChunkRow, FileSearchUsageRow),
-    SandboxSessionRow,
+    *(SandboxSessionRow, ResponseRow, ResponseItemRow, ResponseStepRow, OutboxRow),
     *(JobRow, LedgerPosition, IdempotencyRow, ResultRow, RedriveRow, UsageRow),
 )
 

@@ -4,6 +4,7 @@ A row begins when a worker begins the call and ends with it, so that a call whic
 known to have begun, whatever Redis forgets. One row for each job, however often it is tried.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -113,6 +114,12 @@ async def give_up_calls(session: AsyncSession, before: datetime, now: datetime) 
     lost = update(ToolCallRow).where(col(ToolCallRow.status) == RUNNING, col(ToolCallRow.started_at) < before)
     ended = {"status": "failed", "ended_at": now, "error": "Its worker was lost"}
     return int((await session.exec(lost.values(**ended))).rowcount)
+
+
+async def calls_of_jobs(session: AsyncSession, job_ids: Collection[str]) -> dict[str, ToolCallRow]:
+    """The records of these jobs, as far as their calls have begun."""
+    rows = select(ToolCallRow).where(col(ToolCallRow.job_id).in_(job_ids))
+    return {row.job_id: row for row in (await session.exec(rows)).all()}
 
 
 async def call_of(session: AsyncSession, tenant: str, job_id: str) -> ToolCallRow | None:

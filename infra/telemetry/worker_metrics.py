@@ -126,6 +126,20 @@ class WorkerMetrics:
                 registry=registry,
             )
         )
+        self._responses = Series(
+            Histogram(
+                Metric.RESPONSE_SECONDS,
+                "Seconds of a whole response, by how it ended",
+                ("status",),
+                buckets=WORK_BUCKETS,
+                registry=registry,
+            )
+        )
+        self._steps = Series(
+            Counter(
+                Metric.RESPONSE_STEPS, "Steps of responses that ended, by how", ("status",), registry=registry
+            )
+        )
         self._searches = Series(
             Counter(
                 Metric.SEARCH_CALLS,
@@ -190,6 +204,14 @@ class WorkerMetrics:
     def tool_called(self, tool: str, outcome: str, seconds: float) -> None:
         """A call of a tool is over: completed, failed, or the code of an error of ours."""
         self._tools.of(tool, outcome).observe(seconds)
+
+    def response_ended(self, status: str, seconds: float) -> None:
+        """A response is over, so many seconds after it was asked for."""
+        self._responses.of(status).observe(seconds)
+
+    def step_ended(self, status: str) -> None:
+        """A model turn or a call of a response is over: completed, failed or cancelled."""
+        self._steps.of(status).inc()
 
     def engine_asked(self, engine: str, outcome: str) -> None:
         """A request to a search engine is over: answered, or why not."""
