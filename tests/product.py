@@ -56,6 +56,7 @@ class Product:
     workers: list[Child] = field(default_factory=list)
     media: list[Child] = field(default_factory=list)
     tools: list[Child] = field(default_factory=list)
+    responses: list[Child] = field(default_factory=list)
     ledgers: list[Child] = field(default_factory=list)
     retries: list[Child] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
@@ -81,36 +82,29 @@ class Product:
 
     async def add_worker(self, extra: Mapping[str, str] | None = None) -> Child:
         """Start a completion worker."""
-        port = self.servers.place.ports.take(0)
-        settings = {
-            "JAN_WORKER_METRICS_PORT": str(port),
-            "JAN_WORKER_DRAIN_TIMEOUT": "5",
-            **(extra or {}),
-        }
-        self.workers.append(await self._start("workers.completion", port, settings))
-        return self.workers[-1]
+        return await self._add("workers.completion", self.workers, extra)
 
     async def add_media(self, extra: Mapping[str, str] | None = None) -> Child:
         """Start a worker that takes media in, with settings of its own if any."""
-        port = self.servers.place.ports.take(0)
-        settings = {
-            "JAN_WORKER_METRICS_PORT": str(port),
-            "JAN_WORKER_DRAIN_TIMEOUT": "5",
-            **(extra or {}),
-        }
-        self.media.append(await self._start("workers.media", port, settings))
-        return self.media[-1]
+        return await self._add("workers.media", self.media, extra)
 
     async def add_tools(self, extra: Mapping[str, str] | None = None) -> Child:
         """Start a worker that calls tools, with settings of its own if any."""
+        return await self._add("workers.tool", self.tools, extra)
+
+    async def add_responses(self, extra: Mapping[str, str] | None = None) -> Child:
+        """Start a worker that lets responses go on, with settings of its own if any."""
+        return await self._add("workers.response", self.responses, extra)
+
+    async def _add(self, module: str, running: list[Child], extra: Mapping[str, str] | None) -> Child:
         port = self.servers.place.ports.take(0)
         settings = {
             "JAN_WORKER_METRICS_PORT": str(port),
             "JAN_WORKER_DRAIN_TIMEOUT": "5",
             **(extra or {}),
         }
-        self.tools.append(await self._start("workers.tool", port, settings))
-        return self.tools[-1]
+        running.append(await self._start(module, port, settings))
+        return running[-1]
 
     async def add_ledger(self) -> Child:
         """Start a ledger worker. It settles what edges with limits hold, if any."""
@@ -121,10 +115,7 @@ class Product:
 
     async def add_retry(self) -> Child:
         """Start a worker of the retry topics."""
-        port = self.servers.place.ports.take(0)
-        settings = {"JAN_WORKER_METRICS_PORT": str(port), "JAN_WORKER_DRAIN_TIMEOUT": "5"}
-        self.retries.append(await self._start("workers.retry", port, settings))
-        return self.retries[-1]
+        return await self._add("workers.retry", self.retries, None)
 
     async def provision(self, extra: Mapping[str, str] | None = None) -> None:
         """Make tables, topics and a bucket, and write the provider down. Workers that run learn of it soon,
@@ -164,7 +155,7 @@ class Product:
 
     async def close(self) -> None:
         """Stop everything."""
-        workers = [*self.workers, *self.media, *self.tools, *self.ledgers, *self.retries]
+        workers = [*self.workers, *self.media, *self.tools, *self.responses, *self.ledgers, *self.retries]
         await asyncio.gather(*(stop_child(child) for child in [*workers, *self.edges]))
 
     async def _start(self, module: str, port: int, settings: Mapping[str, str]) -> Child:

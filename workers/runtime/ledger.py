@@ -22,12 +22,15 @@ from contracts.events import (
     Postponed,
     Usage,
 )
-from contracts.topics import EVENTS, Topic
+from contracts.jobs import ResponseEnvelope, ResponseJob
+from contracts.topics import EVENTS, RESPONSE, Topic
 from infra.bus.errors import BusError
 
 PAUSE = 1.0
 PATIENCE = 300.0
 """Seconds for which a terminal event is tried again while the bus is away; the job keeps its place."""
+HANDED_ON = ("tenant", "caller", "lane", "asked_at", "deadline", "reply_to", "relay_epoch", "request_id")
+"""What a job's envelope has of its response's."""
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +103,20 @@ class Ledger:
         """The job was stopped."""
         await self._post_durably(Cancelled(**self._about(), attempt=attempt, usage=usage))
 
+    async def told_response(self) -> None:
+        """The response that waits for the job's end, if one does, is to go on. Raises BusError."""
+        ours = self._envelope
+        if ours.response_id is None:
+            return
+        about = {name: getattr(ours, name) for name in HANDED_ON}
+        word = ResponseEnvelope(
+            **about,
+            job_id=ours.response_id.rpartition("_")[2],
+            kind="response",
+            job=ResponseJob(response_id=ours.response_id),
+        )
+        await self._durably(RESPONSE, word.job_id.encode(), word.model_dump_json().encode())
+
     def _about(self) -> dict[str, Any]:  # the fields of JobFact
         envelope = self._envelope
         return {"job_id": envelope.job_id, "tenant": envelope.tenant, "at": datetime.now(UTC)}
@@ -108,12 +125,14 @@ class Ledger:
         self._producer.post(EVENTS, self._key, event.model_dump_json().encode(), self._headers)
 
     async def _post_durably(self, event: Event) -> None:
+        await self._durably(EVENTS, self._key, event.model_dump_json().encode())
+
+    async def _durably(self, topic: Topic, key: bytes, value: bytes) -> None:
         """Try until the bus takes it: the job has ended already, and only its record would be done again."""
-        value = event.model_dump_json().encode()
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                return await self._producer.post_and_wait(EVENTS, self._key, value, self._headers)
+                return await self._producer.post_and_wait(topic, key, value, self._headers)
             except BusError as error:
                 if time.monotonic() > until:
                     raise

@@ -88,7 +88,9 @@ class JobRunner(Generic[JobT]):
             taken = await self._take(record, envelope)
         except RelayDown:  # nobody can be told, but the ledger
             traceparent = record.headers.get(Header.TRACEPARENT, "")
-            await Ledger(self._means.producer, envelope, traceparent).failed(0, error, None)
+            ledger = Ledger(self._means.producer, envelope, traceparent)
+            await ledger.failed(0, error, None)
+            await ledger.told_response()
             return
         if not taken.claim.is_over:
             async with self._open(taken, await self._delivered(taken)) as job_log:
@@ -249,6 +251,7 @@ class JobRunner(Generic[JobT]):
         detail = ApiError(ErrorCode.STREAM_LOST, "The answer was lost on its way; ask again").detail
         await taken.ledger.failed(attempt.number, detail, attempt.usage)
         await self._work.forget(taken.envelope)
+        await taken.ledger.told_response()
         return ErrorCode.STREAM_LOST
 
     async def _settle(self, taken: Taken[JobT], *, is_kept: bool = False) -> None:
@@ -258,6 +261,7 @@ class JobRunner(Generic[JobT]):
             await self._means.results.keep(taken.envelope)
         if not is_kept:
             await self._work.forget(taken.envelope)
+        await taken.ledger.told_response()
 
     def _span(self, record: Record, envelope: Envelope[JobT], claim: Claim) -> Span:
         return self._means.tracing.start(

@@ -38,6 +38,7 @@ class Tools:
     name: str
     """Who claims: host, process, and what tells it from a former process of that number."""
     redis: Connections
+    line: ScriptLine
     producer: Producer
     cancels: Cancels
     board: LoadBoard
@@ -73,6 +74,7 @@ async def open_tools(settings: Settings, service: str) -> AsyncIterator[Tools]:
             settings=settings,
             name=name,
             redis=redis,
+            line=line,
             producer=producer,
             cancels=Cancels(redis),
             board=LoadBoard(redis),

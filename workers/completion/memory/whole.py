@@ -13,7 +13,7 @@ from infra.settings import SealSettings
 from infra.store.providers import SEALED
 from workers.completion.memory.keeping import TurnKeeper
 from workers.completion.memory.recall import Recall
-from workers.completion.memory.tokenizers import open_tokenizers
+from workers.completion.memory.tokenizers import Tokenizers, open_tokenizers
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 class Memory:
     """What a worker needs for conversations."""
 
+    tokenizers: Tokenizers
     recall: Recall
     keeper: TurnKeeper
 
@@ -47,4 +48,4 @@ async def open_memory(
             return None
 
     async with open_tokenizers(key_of) as tokenizers:
-        yield Memory(Recall(database, offers, tokenizers), TurnKeeper(database, failpoints))
+        yield Memory(tokenizers, Recall(database, offers, tokenizers), TurnKeeper(database, failpoints))

@@ -1,0 +1,54 @@
+"""What else happens when a response ends: its conversation goes on with it, and webhooks are told."""
+
+from datetime import datetime
+
+from contracts.ids import JOB_ID_LENGTH
+from contracts.wire.items import MAX_CALL_ID, OURS, OURS_SHOWN
+from infra.database import Transaction
+from infra.store.response_items import ResponseItemRow, items_of_response
+from infra.store.responses import ResponseRow
+from infra.store.turns import NewItem, NewTurn, append_turn
+
+KEEPS = frozenset({"completed", "incomplete"})
+"""Ends with which a conversation goes on."""
+
+
+class Afterwards:
+    """Keeps what was said."""
+
+    async def ended(self, session: Transaction, row: ResponseRow, now: datetime) -> None:
+        """Append the response to its conversation. Raises ApiError."""
+        if row.conversation_id is None or row.status not in KEEPS:
+            return
+        asked = await items_of_response(session, row.response_id, is_output=False)
+        answered = await items_of_response(session, row.response_id, is_output=True)
+        await append_turn(session, _turn(row, asked, answered), now)
+
+    async def told(self, row: ResponseRow) -> None:
+        """Nobody waits for it."""
+
+
+def _turn(row: ResponseRow, asked: list[ResponseItemRow], answered: list[ResponseItemRow]) -> NewTurn:
+    items = [_new_item(one, None) for one in asked] + [_new_item(one, row.model) for one in answered]
+    return NewTurn(
+        tenant=row.tenant,
+        user_id=row.user_id,
+        conversation_id=row.conversation_id or "",
+        items=items,
+        job_id=row.response_id[-JOB_ID_LENGTH:],
+        attempt=1,
+        branch=row.branch,
+    )
+
+
+def _new_item(one: ResponseItemRow, model: str | None) -> NewItem:
+    item = one.item
+    call_id = item.get("call_id")
+    return NewItem(
+        item_id=one.item_id,
+        type=item.get("type") or "message",
+        data={name: value for name, value in item.items() if name not in OURS | OURS_SHOWN},
+        role=item.get("role"),
+        call_id=call_id[:MAX_CALL_ID] if isinstance(call_id, str) else None,
+        model=model,
+    )
