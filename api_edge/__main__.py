@@ -44,7 +44,9 @@ from api_edge.relay.lanes import Lanes
 from api_edge.relay.ledger import LedgerReader
 from api_edge.relay.results import KeptResults
 from api_edge.relay.stops import open_stops
+from api_edge.responses.parts import ResponseParts
 from contracts.ids import new_ulid
+from contracts.responses.fold import TurnFold
 from contracts.topics import COMPLETION
 from infra.bus.lag import open_lag
 from infra.bus.producer import open_producer
@@ -192,6 +194,7 @@ async def open_app(
                 _admin(database, notices, redis, identity, settings),
                 MediaParts(objects, presigner, _spool(settings.media), settings.media),
                 mcp,
+                _responses(registered, known_tools, settings),
                 checks,
                 registry if own_port is None else None,
                 door=_door(Buckets(redis, settings.limits), settings),
@@ -232,6 +235,10 @@ def _admin(
         ),
         AuditLog(database),
     )
+
+
+def _responses(registered: Registered, known: KnownTools, settings: Settings) -> ResponseParts:
+    return ResponseParts(known, registered, settings.responses, settings.relay.retention, TurnFold)
 
 
 @asynccontextmanager

@@ -49,6 +49,9 @@ from api_edge.middleware.surfaces import Surface, Surfaces, served_surfaces
 from api_edge.ops.router import ops_router
 from api_edge.projects.projects import Projects
 from api_edge.projects.routes import project_router
+from api_edge.responses.create import PATH as RESPONSES
+from api_edge.responses.document import add_responses
+from api_edge.responses.parts import ResponseParts
 from api_edge.shares.routes import share_router
 from api_edge.shares.shares import Shares
 from api_edge.users.quota import quota_router
@@ -68,6 +71,7 @@ EXPOSED_HEADERS = [
     "retry-after",
     "idempotency-replayed",
     "x-job-id",
+    "openai-poll-after-ms",
     *LIMIT_HEADERS,
 ]
 
@@ -82,6 +86,7 @@ class Parts:
     admin: AdminParts
     media: MediaParts
     mcp: McpParts
+    responses: ResponseParts
     checks: Sequence[Check]
     registry: CollectorRegistry | None
     """Served at /metrics, where it has no port of its own."""
@@ -100,9 +105,10 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:  # an OpenAPI document
         """The document of every route."""
         if self.openapi_schema is None:
-            self.openapi_schema = describe(
-                add_mcp(add_uploads(add_calls(add_turns(add_chat(super().openapi())))))
-            )
+            document = super().openapi()
+            for add in (add_chat, add_turns, add_calls, add_uploads, add_mcp, add_responses):
+                document = add(document)
+            self.openapi_schema = describe(document)
         return self.openapi_schema
 
 
@@ -169,6 +175,7 @@ def build_api(parts: Parts, edge: Edge) -> Api:
     api.include_router(parts.media.router(edge, parts.database))
     for router in parts.mcp.routers(parts.database, parts.base_url):
         api.include_router(router)
+    api.include_router(parts.responses.router(edge, parts.database))
     again = answering_again(edge, TurnDesk(parts.database))
     api.router.routes.append(Route(REGENERATE, again, methods=["POST"]))
     api.router.routes.append(Route(resume.PATH, resume.ResumedCompletion(edge, stored), methods=["GET"]))
@@ -194,10 +201,11 @@ def build_app(edge: Edge, parts: Parts, metrics: EdgeMetrics, ports: Mapping[int
     )
     cold = TurnCalls(cold, edge, TurnDesk(parts.database))
     uploads = parts.media.calls(edge, parts.database)
-    shared = [("GET", chat.PATH), ("GET", ASK_PATH)]
-    app: ASGIApp = Envelopes(HotRoutes(hot_routes(edge) | uploads | parts.mcp.calls(), cold, shared))
+    jobs = hot_routes(edge) | parts.responses.calls(edge, parts.database)
+    shared = [("GET", chat.PATH), ("GET", ASK_PATH), ("GET", RESPONSES)]
+    app: ASGIApp = Envelopes(HotRoutes(jobs | uploads | parts.mcp.calls(), cold, shared))
     if not isinstance(edge.limits, NoLimits):
-        app = RateLimits(app, edge.limits, [*hot_routes(edge), ("POST", EDIT), ("POST", REGENERATE)])
+        app = RateLimits(app, edge.limits, [*jobs, ("POST", EDIT), ("POST", REGENERATE)])
     app = Identity(app, parts.identity.credentials.authenticate)
     app = Discovery(app, parts.base_url)
     app = parts.door(app)

@@ -18,10 +18,11 @@ from api_edge.app import Api, Parts, build_api
 from api_edge.auth.parts import IdentityParts
 from api_edge.mcp.parts import McpParts
 from api_edge.media.parts import MediaParts
+from api_edge.responses.parts import ResponseParts
 from contracts.asyncapi import asyncapi_document
 from infra.database import open_database
 from infra.registry.reading import Registered
-from infra.settings import DatabaseSettings
+from infra.settings import DatabaseSettings, ResponseSettings
 
 FOLDER = Path(__file__).parent.parent / "contracts"
 
@@ -43,7 +44,9 @@ async def documented_api() -> AsyncIterator[Api]:
         admin = AdminParts(nobody, nobody, nobody, nobody, nobody, nobody, nobody, nobody, nobody)
         media = MediaParts(nobody, nobody, nobody, nobody)
         mcp = McpParts(nobody, nobody)
-        parts = Parts(database, Registered(database), identity, admin, media, mcp, checks=(), registry=None)
+        models = Registered(database)
+        responses = ResponseParts(nobody, models, ResponseSettings(), 0, nobody)
+        parts = Parts(database, models, identity, admin, media, mcp, responses, checks=(), registry=None)
         yield build_api(parts, nobody)
 
 

@@ -33,6 +33,7 @@ TAGS = {
     "auth": "Who you are: guests, logins, sessions, API keys",
     "users": "What you see and set of your own",
     "chat": "Chat completions, as OpenAI has them",
+    "responses": "Models that call tools, as OpenAI's Responses API has them",
     "models": "What can be asked for",
     "conversations": "Conversations: their items, branches and shares, as OpenAI has them and more",
     "projects": "Conversations under one instruction",

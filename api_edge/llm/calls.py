@@ -53,54 +53,18 @@ class ModelCall:
         """Serve one request. Raises ApiError before the first byte."""
         edge, caller = self._edge, caller_of(scope)
         try:
-            leaving = on_disconnect(scope)
-            asked_key = key_of(scope)
-            body, raw = await self._read(scope, receive)
+            leaving, key = on_disconnect(scope), key_of(scope)
+            body, raw = await read_call(edge, scope, receive)
             wanted = await self._check(scope, caller, body, len(raw))
-            await self._find(wanted.job.model, wanted.job.endpoint)
+            await check_model(edge, wanted.job.model, wanted.job.endpoint)
             if MARK.encode() in raw:
                 await self._check_media(scope, caller, wanted.job)
         except ApiError:
             await edge.limits.admit(scope, caller, Kind.COMPLETIONS)  # it costs a request all the same
             raise
-        request_id = scope["state"]["request_id"]
-        parent, state = (_text(header(scope, name)) for name in (b"traceparent", b"tracestate"))
-        about = {
-            Attribute.HTTP_METHOD: "POST",
-            Attribute.HTTP_ROUTE: self._path,
-            Attribute.REQUEST_ID: request_id,
-        }
-        span = edge.tracing.start(f"POST {self._path}", SpanKind.SERVER, parent, about, state)
-        asked = Asked(
-            caller=caller,
-            request_id=request_id,
-            span=span,
-            size=len(raw),
-            keyed=None if asked_key is None else keyed(asked_key, scope, caller, raw),
-            is_detached=leaving is OnDisconnect.DETACH or (leaving is None and asked_key is not None),
-            is_patient=leaving is OnDisconnect.DETACH,
-        )
-        with ended(span):
+        asked = asked_by(edge, scope, self._path, raw, key, leaving)
+        with ended(asked.span):
             await self._submit(asked, wanted, scope, receive, send)
-
-    async def _read(self, scope: Scope, receive: Receive) -> tuple[JsonObject, bytes]:
-        """The body, as JSON and as it came."""
-        settings = self._edge.settings
-        return await read_json(
-            scope,
-            receive,
-            limit=settings.max_body,
-            seconds=settings.body_timeout,
-            depth=settings.max_depth,
-        )
-
-    async def _find(self, model: str, endpoint: Endpoint) -> None:
-        if not await self._edge.models.knows(model):
-            message = f"The model {shown(model)!r} does not exist; GET /v1/models lists those that do"
-            raise ApiError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
-        if not self._edge.models.can(model, endpoint):
-            message = f"The model {shown(model)!r} cannot be asked for {endpoint}"
-            raise ApiError(ErrorCode.INVALID_VALUE, message, param="model")
 
     async def _check_media(self, scope: Scope, caller: Caller, job: CompletionJob) -> None:
         """What was sent to the store and is used here for the first time is taken in now."""
@@ -136,6 +100,50 @@ class ModelCall:
     async def _leave(self, asked: Asked, running: Running) -> None:
         if not asked.is_detached:  # what nobody waits for is not made any further
             await self._edge.stops.stop(running.job_id, asked.caller.tenant)
+
+
+async def read_call(edge: Edge, scope: Scope, receive: Receive) -> tuple[JsonObject, bytes]:
+    """The body of a call, as JSON and as it came. Raises ApiError."""
+    settings = edge.settings
+    return await read_json(
+        scope,
+        receive,
+        limit=settings.max_body,
+        seconds=settings.body_timeout,
+        depth=settings.max_depth,
+    )
+
+
+async def check_model(edge: Edge, model: str, endpoint: Endpoint) -> None:
+    """Raise ApiError for a model that nobody offers, or not for this."""
+    if not await edge.models.knows(model):
+        message = f"The model {shown(model)!r} does not exist; GET /v1/models lists those that do"
+        raise ApiError(ErrorCode.MODEL_NOT_FOUND, message, param="model")
+    if not edge.models.can(model, endpoint):
+        message = f"The model {shown(model)!r} cannot be asked for {endpoint}"
+        raise ApiError(ErrorCode.INVALID_VALUE, message, param="model")
+
+
+def asked_by(
+    edge: Edge, scope: Scope, path: str, raw: bytes, key: str | None, leaving: OnDisconnect | None
+) -> Asked:
+    """What is known of a POST beside its body, with its span begun."""
+    caller, request_id = caller_of(scope), scope["state"]["request_id"]
+    parent, state = (_text(header(scope, name)) for name in (b"traceparent", b"tracestate"))
+    about = {
+        Attribute.HTTP_METHOD: "POST",
+        Attribute.HTTP_ROUTE: path,
+        Attribute.REQUEST_ID: request_id,
+    }
+    return Asked(
+        caller=caller,
+        request_id=request_id,
+        span=edge.tracing.start(f"POST {path}", SpanKind.SERVER, parent, about, state),
+        size=len(raw),
+        keyed=None if key is None else keyed(key, scope, caller, raw),
+        is_detached=leaving is OnDisconnect.DETACH or (leaving is None and key is not None),
+        is_patient=leaving is OnDisconnect.DETACH,
+    )
 
 
 def _text(value: bytes | None) -> str | None:

@@ -97,6 +97,25 @@ async def submit_job(edge: Edge, asked: Asked, wish: Wish[JobT]) -> AsyncIterato
         yield running
 
 
+def envelope_of(edge: Edge, asked: Asked, order: Order, wish: Wish[JobT], job: JobT) -> Envelope[JobT]:
+    """A job with what travels beside it: the same for the same order."""
+    return wish.envelope(
+        job_id=order.job_id,
+        kind=wish.kind,
+        tenant=asked.caller.tenant,
+        caller=asked.caller,
+        lane=wish.lane,
+        asked_at=order.asked_at,
+        deadline=order.asked_at + timedelta(seconds=wish.seconds),
+        reply_to=edge.relay.channel,
+        relay_epoch=edge.relay.epoch,
+        request_id=asked.request_id,
+        idempotency_key=None if asked.keyed is None else asked.keyed.key,
+        patient=asked.is_patient or wish.lane in PATIENT,
+        job=job,
+    )
+
+
 async def _row(edge: Edge, asked: Asked, wish: Wish[Any]) -> IdempotencyRow | None:
     """What the request's key stands for, if it has one."""
     if asked.keyed is None:
@@ -137,7 +156,8 @@ async def _accept(edge: Edge, asked: Asked, order: Order, wish: Wish[JobT]) -> N
     try:
         if wish.is_metered:
             edge.lanes.admit(wish.lane)
-        await _produce(edge, asked, wish, await _envelope(edge, asked, order, wish))
+        job = await wish.make(order)
+        await _produce(edge, asked, wish, envelope_of(edge, asked, order, wish, job))
     except MayHaveArrived:
         if order.row is None:  # with a key, asking again leads to this very job
             await edge.stops.stop(order.job_id, None)
@@ -150,25 +170,6 @@ async def _accept(edge: Edge, asked: Asked, order: Order, wish: Wish[JobT]) -> N
         raise
     if order.row is not None:
         edge.keys.accept(order.row)
-
-
-async def _envelope(edge: Edge, asked: Asked, order: Order, wish: Wish[JobT]) -> Envelope[JobT]:
-    job = await wish.make(order)
-    return wish.envelope(
-        job_id=order.job_id,
-        kind=wish.kind,
-        tenant=asked.caller.tenant,
-        caller=asked.caller,
-        lane=wish.lane,
-        asked_at=order.asked_at,
-        deadline=order.asked_at + timedelta(seconds=wish.seconds),
-        reply_to=edge.relay.channel,
-        relay_epoch=edge.relay.epoch,
-        request_id=asked.request_id,
-        idempotency_key=None if asked.keyed is None else asked.keyed.key,
-        patient=asked.is_patient or wish.lane in PATIENT,
-        job=job,
-    )
 
 
 async def _produce(edge: Edge, asked: Asked, wish: Wish[JobT], envelope: Envelope[JobT]) -> None:

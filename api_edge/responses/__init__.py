@@ -1,0 +1,1 @@
+"""Responses: asked for, answered, read again, listed, stopped and deleted."""
