@@ -35,6 +35,14 @@ async def tool_worker(product: Product) -> Product:
 
 
 @pytest.fixture
+async def response_worker(product: Product) -> Product:
+    """The product, with a worker that lets responses go on; it stays for the tests that follow."""
+    if not product.responses:
+        await product.add_responses()
+    return product
+
+
+@pytest.fixture
 async def sdk(product: Product, token: str) -> AsyncIterator[AsyncOpenAI]:
     """The official Python SDK; it does not retry, so that each answer is seen."""
     async with AsyncOpenAI(
