@@ -56,6 +56,9 @@ async def _with_ids(session: aiohttp.ClientSession, path: str) -> str:
     if "{project_id}" in path:
         made = (await _made(session, "/v1/projects", {"name": "an example"}))["id"]
         path = path.replace("{project_id}", made)
+    if "{response_id}" in path:
+        asked = {"model": "scripted", "input": "Hi", "background": path.endswith("/cancel")}
+        path = path.replace("{response_id}", (await _made(session, "/v1/responses", asked))["id"])
     if "{tool_call_id}" in path:
         path = path.replace("{tool_call_id}", await tool_call(session))
     if "{catalog_id}" in path:

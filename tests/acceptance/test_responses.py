@@ -304,6 +304,9 @@ async def test_it_is_its_tenants_alone(sdk: AsyncOpenAI, stranger: AsyncOpenAI, 
             await ask(response.id)
     with pytest.raises(NotFoundError):
         await stranger.responses.create(model=MODEL, input="Hi", previous_response_id=response.id)
+    conversation = await sdk.conversations.create()
+    with pytest.raises(NotFoundError):
+        await stranger.responses.create(model=MODEL, input="Hi", conversation=conversation.id)
     await sdk.responses.delete(response.id)
     with pytest.raises(NotFoundError):
         await sdk.responses.retrieve(response.id)

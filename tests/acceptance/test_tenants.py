@@ -12,12 +12,22 @@ from typing import Any
 import aiohttp
 import pytest
 
-from contracts.ids import CONVERSATION, PROJECT, SHARE, chat_id, job_id_of, media_id, new_id, new_ulid
+from contracts.ids import (
+    CONVERSATION,
+    PROJECT,
+    SHARE,
+    chat_id,
+    job_id_of,
+    media_id,
+    new_id,
+    new_ulid,
+    response_id,
+)
 from tests.acceptance.asking import CHAT, HELLO, Json, error_in
 from tests.acceptance.named import tool_call
 from tests.acceptance.operations import Operation, operations
 from tests.acceptance.pictures import picture, uploaded
-from tests.acceptance.waiting import LIMIT
+from tests.acceptance.waiting import LIMIT, until
 from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
@@ -49,7 +59,7 @@ OPEN = {
 }
 """What anyone may ask without credentials. What isn't here is guarded."""
 
-pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker")
+pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker", "response_worker")
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,21 @@ async def share(owner: Client) -> str:
         return str((await answer.json())["id"])
 
 
+async def response(owner: Client) -> str:
+    """A response, in the background, so that all that there is can be asked of it."""
+    body = {"model": "scripted", "input": "mine", "background": True}
+    async with owner.post("/v1/responses", json=body) as answer:
+        assert answer.status == 200, await answer.text()
+        named = str((await answer.json())["id"])
+
+    async def has_ended() -> bool:
+        async with owner.get(f"/v1/responses/{named}") as shown:
+            return bool((await shown.json())["status"] == "completed")
+
+    await until(has_ended)
+    return named
+
+
 async def media(owner: Client) -> str:
     """An image."""
     return str((await uploaded(owner, picture()))["id"])
@@ -121,6 +146,7 @@ KINDS = {
     "tool_call_id": Kind(tool_call, new_ulid, "/v1/mcp/calls/{}"),
     "media_id": Kind(media, lambda: media_id(new_ulid()), "/v1/media/{}"),
     "share_id": Kind(share, lambda: new_id(SHARE), "/v1/shares"),
+    "response_id": Kind(response, lambda: response_id(new_ulid()), "/v1/responses/{}"),
     "project_id": Kind(project, lambda: new_id(PROJECT), "/v1/projects/{}"),
     "key_id": Kind(api_key, new_ulid, "/auth/api-keys"),
     "completion_id": Kind(completion, lambda: chat_id(new_ulid()), "/v1/chat/completions/{}"),
@@ -147,7 +173,9 @@ NO_ONES = {
     ("query", "starting_after"): "a number within the object that the path names",
     ("header", "Idempotency-Key"): "tried below",
     ("query", "after"): "tried below",
-    ("body", "conversation"): "tried in test_memory",
+    ("body", "conversation"): "tried in test_memory and in test_responses",
+    ("body", "previous_response_id"): "tried in test_responses",
+    ("body", "prompt_cache_key"): "the caller's own word",
     ("query", "provider_id"): "for admins alone",
     ("query", "response_id"): "filters the caller's own calls",
     ("body", "id"): "of a JSON-RPC request: its caller's own name for it",
@@ -167,6 +195,7 @@ NO_ONES = {
 }
 QUERIES = {
     "/v1/chat/completions/{completion_id}": ["", "?stream=true", "?stream=true&starting_after=0"],
+    "/v1/responses/{response_id}": ["", "?stream=true", "?stream=true&starting_after=0"],
 }
 LISTED = {
     "GET /auth/api-keys": "key_id",
@@ -175,6 +204,7 @@ LISTED = {
     "GET /v1/mcp/calls": "tool_call_id",
     "GET /v1/media": "media_id",
     "GET /v1/projects": "project_id",
+    "GET /v1/responses": "response_id",
     "GET /v1/shares": "share_id",
 }
 """What kind of object a list's `after` names, where the list is of no object itself."""
