@@ -177,7 +177,11 @@ class Product:
             stop_limit=12,
         )
         child = start_child(server, self.servers.place.home)
-        await await_ready(child)
+        try:
+            await await_ready(child)
+        except BaseException:
+            await stop_child(child)
+            raise
         return child
 
 

@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
 import pytest
 from openai import AsyncOpenAI
 
-from contracts.ids import job_id_of
+from contracts.ids import job_id_of, new_ulid
 from infra.embedded.child import Child, has_ended_within, stop_child
+from infra.embedded.server import StackError
 from infra.failpoints import Moment
 from infra.settings import KafkaSettings
 from tests.acceptance.waiting import until
@@ -53,9 +55,10 @@ async def stop_all(product: Product) -> None:
 
 
 def scripted(upstream: Upstream) -> None:
-    """Turns with two searches each, and an answer."""
+    """Turns with two searches each, of what nobody has searched before, and an answer."""
     for turn in range(TURNS - 1):
-        upstream.next(calls(*(("google_search", {"q": f"{turn}.{one}"}) for one in range(SEARCHES))))
+        words = [f"{turn}.{one} {new_ulid()}" for one in range(SEARCHES)]
+        upstream.next(calls(*(("google_search", {"q": word}) for word in words)))
     upstream.next(says("All", " found"))
 
 
@@ -83,26 +86,51 @@ def in_order(events: list[Json]) -> list[str]:
     return sorted(json.dumps(event) for event in events)
 
 
-async def mortal(product: Product, moment: Moment) -> asyncio.Task[int]:
-    """A response worker that dies at its first such moment, and each successor at its second; how many died
-    when it is cancelled."""
-    child = await product.add_responses(plan(moment, 1))
-    product.responses.clear()
-    return asyncio.create_task(_followed(product, child, moment))
+class Mortals:
+    """Response workers that die at such a moment, each replaced by another one. Opened by `mortals`."""
 
+    def __init__(self, product: Product, moment: Moment) -> None:
+        self.died = 0
+        self._product = product
+        self._moment = moment
 
-async def _followed(product: Product, child: Child, moment: Moment) -> int:
-    died = 0
-    while True:
+    async def follow(self) -> None:
+        """Until cancelled; then the last one is stopped."""
+        child: Child | None = None
+        hit = 1
         try:
-            if not await has_ended_within(child, TAKEOVER):
-                return died
-            died += 1
-            child = await product.add_responses(plan(moment, 2))
-            product.responses.clear()
-        except asyncio.CancelledError:
-            await stop_child(child)
-            return died
+            while True:
+                child = await self._born(hit)
+                if child is not None:
+                    while not await has_ended_within(child, TAKEOVER):
+                        pass
+                self.died += 1
+                hit = 2
+        finally:
+            if child is not None:
+                await stop_child(child)
+
+    async def _born(self, hit: int) -> Child | None:
+        """A worker; None where it died before it was ready."""
+        try:
+            child = await self._product.add_responses(plan(self._moment, hit))
+        except StackError:
+            return None
+        self._product.responses.clear()
+        return child
+
+
+@asynccontextmanager
+async def mortals(product: Product, moment: Moment) -> AsyncIterator[Mortals]:
+    """They die at their first such moment, then at their second, until the block ends."""
+    workers = Mortals(product, moment)
+    following = asyncio.create_task(workers.follow())
+    try:
+        yield workers
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
 
 
 @pytest.mark.parametrize("moment", [Moment.STEPPED, Moment.SENT, Moment.DONE])
@@ -124,12 +152,10 @@ async def test_killed_at_every_step_it_ends_as_if_nobody_had_died(
         await stop_child(calm)
 
         scripted(upstream)
-        dying = await mortal(alone, moment)
-        response_id, events = await seen(client)
-        dying.cancel()
-        died = await dying
+        async with mortals(alone, moment) as dying:
+            response_id, events = await seen(client)
 
-    assert died >= STEPS // 2
+    assert dying.died >= STEPS // 2 - 1
     assert in_order(events) == in_order(expected)
     assert len(engines.requests) == 2 * (TURNS - 1) * SEARCHES
     assert len(upstream.chats) == 2 * TURNS
