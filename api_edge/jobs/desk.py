@@ -9,6 +9,7 @@ from contracts.envelope import Lane
 from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.events import Failure
 from contracts.frames import FrameKind, payload_of
+from contracts.ids import response_id
 from contracts.wire.jobs import ENDED, JobState, JobView
 from infra.relay.redis import RelayDown
 from infra.relay.standing import Standing
@@ -40,10 +41,13 @@ class JobDesk:
     async def cancel(self, public_id: str, tenant: str) -> JobView:
         """Tell a tenant's job to stop, and wait a moment for its end. One that has ended is shown as it is.
 
-        Raises ApiError: 404, or 503 when it cannot be told now.
+        Raises ApiError: 404, 400 for a response, or 503 when it cannot be told now.
         """
         standing = await owned(self._edge, public_id, tenant)
         job_id = named_job(public_id)
+        if await self._is_response(job_id):
+            message = f"A response is cancelled by POST /v1/responses/{response_id(job_id)}/cancel"
+            raise ApiError(ErrorCode.INVALID_VALUE, message, param="job_id")
         if not standing.is_known or standing.is_over:  # a running one is stopped without the ledger, too
             view = await self.show(public_id, tenant)
             if view.state in ENDED:
@@ -55,6 +59,14 @@ class JobDesk:
             message = "The job cannot be told to stop now; try again"
             raise ApiError(ErrorCode.DEPENDENCY_DOWN, message, retry_after=2) from error
         return await self.show(public_id, tenant)
+
+    async def _is_response(self, job_id: str) -> bool:
+        """Whether a job is a response, which is many jobs; while the ledger is away, none is known to be."""
+        try:
+            stored = await self._edge.ledger.of(job_id)
+        except ApiError:
+            return False
+        return stored is not None and stored.view.kind == "response"
 
     async def _until_over(self, job_id: str) -> None:
         for _ in range(CANCEL_LOOKS):

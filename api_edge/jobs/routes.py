@@ -11,7 +11,7 @@ from contracts.wire.jobs import Enveloped, JobView, Meta
 JobId = Annotated[
     str,
     Path(
-        description="The job's ULID, or the id of what it makes, as `chatcmpl-...`",
+        description="The job's ULID, or the id of what it makes, as `chatcmpl-...` or `resp_...`",
         examples=["chatcmpl-01KB3M5Q8Z7V2T4X6Y8W0R1S2T"],
     ),
 ]

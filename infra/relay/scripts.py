@@ -10,7 +10,8 @@ A job's claim is a hash:
     tenant     whose job it is
     redrive    how often it came back from the dead letters
     cancelled  there when it was told to stop
-    also       channels of further edges that follow it, one in a line
+    placed     there where the log's frames have their places, and nobody holds the job
+  also       channels of further edges that follow it, one in a line
 """
 
 APPEND = """
@@ -78,7 +79,7 @@ if length < first then return -2 end
 for i = 6 + length - first, #ARGV do
   redis.call('RPUSH', KEYS[1], ARGV[i])
 end
-redis.call('HSET', KEYS[2], 'tenant', ARGV[4])
+redis.call('HSET', KEYS[2], 'tenant', ARGV[4], 'placed', 1)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 local out = {struct.pack('>c26I4I4', ARGV[3], first, #ARGV - 5)}
@@ -163,7 +164,9 @@ return 1
 
 CANCEL = """
 -- KEYS: claim, log. ARGV: job id, seconds to keep, channel of cancels, payload of the last frame. Marks the
--- job, and tells whoever runs it; one that nobody holds ends here. Answers 1 when it ended here.
+-- job, and tells whoever runs it; one that nobody holds ends here. Answers 1 when it ended here. A log whose
+-- frames have their places is ended by who decides on them.
+if redis.call('HEXISTS', KEYS[1], 'placed') == 1 then return 0 end
 local last = redis.call('LINDEX', KEYS[2], -1)
 if last and string.find(last, '^[rez]') then return 0 end
 local time = redis.call('TIME')

@@ -51,6 +51,8 @@ async def run(product: Product, provider_port: int, node: str) -> AsyncIterator[
         upstream.listed = list(MODELS)
         upstream.models.update(SCRIPTS)
         await models_told(product)
+        if not product.responses:
+            await product.add_responses()
         yield await _run(node, product.url, await product.token())
 
 

@@ -329,3 +329,28 @@ async def test_many_in_the_background_all_end(sdk: AsyncOpenAI, upstream: Upstre
 
     await until(are_done, 60)
     assert len(upstream.chats) == count
+
+
+async def test_it_is_a_job_that_only_its_own_route_cancels(
+    api: aiohttp.ClientSession, product: Product, upstream: Upstream
+) -> None:
+    upstream.next(says("Hi", hold=1))
+    if not product.ledgers:
+        await product.add_ledger()
+    async with api.post("/v1/responses", json={"model": MODEL, "input": "Hi", "background": True}) as answer:
+        response_id = (await answer.json())["id"]
+    request = await upstream.asked()
+
+    async def is_refused() -> bool:
+        async with api.post(f"/v1/jobs/{response_id}/cancel") as refused:
+            return refused.status == 400
+
+    await until(is_refused)
+    request.release()
+
+    async def is_finished() -> bool:
+        async with api.get(f"/v1/jobs/{response_id}") as shown:
+            view = (await shown.json())["data"]
+            return (view["state"], view["kind"]) == ("finished", "response")
+
+    await until(is_finished)

@@ -99,6 +99,28 @@ test("the response with its headers", async () => {
   assert.equal(data.choices[0].message.content, TEXT);
 });
 
+test("a response, whole, streamed and read again", async () => {
+  const whole = await client.responses.create({ model: "scripted", input: "Hi" });
+  const stream = client.responses.stream({ model: "scripted", input: "Hi" });
+  const events = [];
+  for await (const event of stream) events.push(event);
+  const streamed = await stream.finalResponse();
+  const again = await collected(
+    await client.responses.retrieve(streamed.id, { stream: true, starting_after: 3 }),
+  );
+
+  assert.equal(whole.output_text, TEXT);
+  assert.equal(streamed.output_text, TEXT);
+  assert.deepEqual(
+    events.map((event) => event.sequence_number),
+    events.map((_, at) => at),
+  );
+  assert.deepEqual(
+    again.map((event) => event.sequence_number),
+    events.slice(4).map((event) => event.sequence_number),
+  );
+});
+
 test("models, listed and read", async () => {
   const models = [];
   for await (const model of client.models.list()) models.push(model.id);
