@@ -27,6 +27,8 @@ MOST_DEPTH = 8
 MOST_PUT_IN = 64
 """References of one schema: each puts in a copy, and those that name themselves many times grow without end.
 What is referred to beyond them may be anything."""
+MOST_TEXT = 1_000
+"""Characters of one argument, where its schema sets no limit."""
 OF_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 _BEGUN = re.compile(r'\s*\{\s*"(answer|tool)"\s*:\s*')
 _ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])')
@@ -60,7 +62,7 @@ def step_schema(functions: Sequence[JsonObject], answer: JsonObject | None) -> J
         _object(
             {
                 TOOL: {"type": "string", "const": function["name"]},
-                ARGUMENTS: simple(function.get("parameters") or {"type": "object"}),
+                ARGUMENTS: needed(simple(function.get("parameters") or {"type": "object"})),
             }
         )
         for function in functions
@@ -73,6 +75,22 @@ def step_schema(functions: Sequence[JsonObject], answer: JsonObject | None) -> J
 def simple(schema: Any) -> JsonObject:  # JSON Schema
     """A schema of plain keywords: local references are put in, and what is not known is left out."""
     return _Simpler(schema).schema(schema, 0)
+
+
+def needed(schema: JsonObject) -> JsonObject:
+    """What a call cannot do without: a model that was never taught to call tools fills in whatever it may, at
+    any length. A call that needs nothing in particular may have all."""
+    required, known = schema.get("required"), schema.get("properties")
+    if not isinstance(required, list) or not isinstance(known, dict):
+        return schema
+    kept = {name: known[name] for name in known if name in required} or known
+    return schema | {"properties": {name: _bounded(one) for name, one in kept.items()}}
+
+
+def _bounded(schema: Any) -> Any:  # JSON Schema
+    """A text that has an end."""
+    is_open = isinstance(schema, dict) and schema.get("type") == "string"
+    return {"maxLength": MOST_TEXT} | schema if is_open and not {"enum", "const"} & schema.keys() else schema
 
 
 class Step:
@@ -233,7 +251,7 @@ def _wanted_schema(body: JsonObject) -> JsonObject:
 def _instruction(functions: Sequence[JsonObject], *, must_call: bool) -> str:
     lines = [_INTRODUCTION + ("and use one now." if must_call else _OR_ANSWER)]
     for function in functions:
-        parameters = simple(function.get("parameters")).get("properties", {})
+        parameters = needed(simple(function.get("parameters"))).get("properties", {})
         about = str(function.get("description") or "").partition("\n")[0]
         lines.append(f"- {function['name']}({', '.join(parameters)}): {about}")
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.responses.prompted import prompted, simple
+from contracts.responses.prompted import needed, prompted, simple
 
 JsonObject = dict[str, Any]  # JSON
 SEARCH: JsonObject = {
@@ -39,9 +39,21 @@ def test_tools_stand_in_the_instruction_and_in_the_schema() -> None:
     assert "- google_search(q): Search the web." in first["content"]
     call, answer = schema_of(body)["anyOf"]
     assert call["properties"]["tool"] == {"type": "string", "const": "google_search"}
-    assert call["properties"]["arguments"]["properties"] == {"q": {"type": "string"}}
+    assert call["properties"]["arguments"]["properties"] == {"q": {"type": "string", "maxLength": 1_000}}
     assert answer["properties"] == {"answer": {"type": "string"}}
     assert body["temperature"] == 0
+
+
+def test_only_what_a_call_cannot_do_without_is_asked_for() -> None:
+    properties = {"q": {"type": "string", "maxLength": 5}, "n": {"type": "integer"}, "kind": {"enum": ["a"]}}
+    schema = {"type": "object", "properties": properties, "required": ["kind", "q"]}
+
+    assert list(needed(schema)["properties"]) == ["q", "kind"]
+    assert needed(schema)["properties"]["q"]["maxLength"] == 5
+    assert needed({"type": "object", "properties": properties}) == {
+        "type": "object",
+        "properties": properties,
+    }
 
 
 def test_who_must_call_may_not_answer() -> None:

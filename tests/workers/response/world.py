@@ -139,13 +139,17 @@ class World:
         for _ in range(most):
             if not self.bus.sent:
                 return
-            topic, value = self.bus.sent.popleft()
-            if topic == TOOL.name:
-                await self._tool(ToolEnvelope.model_validate_json(value))
-            else:
-                await self._turn(CompletionEnvelope.model_validate_json(value))
+            await self.take_one()
             await self.word()
         raise AssertionError("it goes on for ever")
+
+    async def take_one(self) -> None:
+        """Do the job that was sent first."""
+        topic, value = self.bus.sent.popleft()
+        if topic == TOOL.name:
+            await self._tool(ToolEnvelope.model_validate_json(value))
+        else:
+            await self._turn(CompletionEnvelope.model_validate_json(value))
 
     async def word(self, *, is_cancelled: bool = False) -> None:
         """One word, delivered until somebody has taken it."""
