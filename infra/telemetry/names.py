@@ -112,7 +112,7 @@ class Metric(StrEnum):
     RELAY_FRAMES = "jan_relay_frames_total"
     TOOL_SECONDS = "jan_tool_seconds"
     RESPONSE_SECONDS = "jan_response_seconds"
-    RESPONSE_STEPS = "jan_response_steps"
+    RESPONSE_STEPS = "jan_response_steps_total"
     SEARCH_CALLS = "jan_search_engine_calls_total"
     SEARCH_BREAKER = "jan_search_engine_breaker"
     MEDIA_SWEPT = "jan_media_swept_total"
