@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from contracts.responses.fold import TurnFold
-
 from contracts.envelope import Envelope
 from contracts.jobs import CompletionJob, ResponseTurn
+from contracts.responses.fold import TurnFold
 from contracts.responses.plan import TurnPlan
 from infra.database import Database
 from infra.failpoints import Failpoints, Moment
