@@ -39,7 +39,7 @@ class Limiting:
         """Let a job for a model in, holding what it is taken to use. Raises as above, with nothing held."""
         answer = self._settings.answer_tokens
         job = estimate(expected, job_id, answer_tokens=answer, seconds=seconds)
-        await self._admit(scope, caller, Kind.COMPLETIONS, job)
+        await self._admit(scope, caller, expected.kind, job)
 
     async def release(self, tenant: str, job_id: str) -> None:
         """The job was not accepted, or is another's: it holds nothing."""

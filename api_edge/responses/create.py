@@ -48,7 +48,7 @@ class ResponseCall:
             body, raw = await read_call(edge, scope, receive)
             asking = await self.asker.asking(scope, body)
         except ApiError:
-            await edge.limits.admit(scope, caller, Kind.COMPLETIONS)  # it costs a request all the same
+            await edge.limits.admit(scope, caller, Kind.RESPONSES)  # it costs a request all the same
             raise
         asked = _patient(asked_by(edge, scope, PATH, raw, key, leaving), asking, leaving)
         with ended(asked.span):

@@ -4,7 +4,7 @@ from typing import Any
 
 from api_edge.limits.estimate import BYTES_PER_TOKEN, MEDIA_TOKENS
 from api_edge.responses.asking import Asking
-from infra.limits.gate import Expected
+from infra.limits.gate import Expected, Kind
 
 SOURCES = ("image_url", "file_data")
 """Where a part's bytes may stand, which are no text."""
@@ -18,7 +18,7 @@ def expected_of(asking: Asking, size: int) -> Expected:
     parts = [part for put in asking.items for part in _parts(put.item) if part.get("type") in MEDIA]
     inline = sum(len(part[name]) for part in parts for name in SOURCES if isinstance(part.get(name), str))
     prompt = max(0, size - inline) // BYTES_PER_TOKEN + 1 + len(parts) * MEDIA_TOKENS
-    return Expected(asking.wanted.model, prompt, asking.wanted.max_output_tokens)
+    return Expected(asking.wanted.model, prompt, asking.wanted.max_output_tokens, kind=Kind.RESPONSES)
 
 
 def _parts(item: JsonObject) -> list[JsonObject]:

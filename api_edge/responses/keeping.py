@@ -53,10 +53,9 @@ class Keeping:
             async with submit_job(self.edge, asked, wish) as running:
                 is_accepted = True
                 yield running
-        except MayHaveArrived:
-            raise
-        except ApiError:
-            if made and not is_accepted:
+        except ApiError as error:
+            leads_here = isinstance(error, MayHaveArrived) and asked.keyed is not None
+            if made and not is_accepted and not leads_here:  # with a key, asking again goes on with it
                 await self._take_back(made[0])
             raise
 
@@ -71,7 +70,7 @@ class Keeping:
         return True
 
     async def _take_back(self, named: str) -> None:
-        """Nobody will work on it."""
+        """Nobody works on what is not there, should its word have arrived."""
         try:
             async with self.database.begin() as session:
                 row = await locked_response(session, named)

@@ -54,6 +54,7 @@ class Expected:
     answer_tokens: int | None = None
     """For each choice; None where the request sets no limit."""
     choices: int = 1
+    kind: Kind = Kind.COMPLETIONS
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ class OutboxRow(Table, table=True):
     number: int | None = Field(
         default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True)
     )
-    response_id: str = Field(max_length=64)
+    response_id: str = Field(
+        foreign_key=f"{ResponseRow.__tablename__}.response_id", ondelete="CASCADE", max_length=64
+    )
     topic: str | None = Field(default=None, max_length=128)
     """None: these are frames."""
     key: str = Field(max_length=64)

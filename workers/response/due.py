@@ -45,21 +45,29 @@ class DueResponses:
                 if rounds % FORGET_EVERY == 0:
                     await self.forget()
                 rounds += 1
-            except (ApiError, BusError, RelayDown) as error:
+            except ApiError as error:
                 log.warning("responses_not_looked_at", extra={"error": str(error)})
             except Exception:  # one response must not end the looks at all others
                 log.exception("responses_not_looked_at")
             await asyncio.sleep(PAUSE)
 
     async def look(self) -> None:
-        """Take the next step of all that are due. Raises ApiError, BusError and RelayDown."""
+        """Take the next step of all that are due; one that cannot be taken is tried again after the lease.
+        Raises ApiError."""
         now = datetime.now(UTC)
         async with self._database.begin() as session:
             rows = await due_responses(session, now, MOST)
             for row in rows:
                 row.due_at = now + LEASE
         for row in rows:
-            await self._step(row.response_id)
+            await self._stepped(row.response_id)
+
+    async def _stepped(self, response_id: str) -> None:
+        try:
+            await self._step(response_id)
+        except (ApiError, BusError, RelayDown, ValueError) as error:
+            about = {"response_id": response_id, "error": str(error)}
+            log.warning("response_not_looked_at", extra=about)
 
     async def forget(self) -> None:
         """Delete what is kept no longer. Raises ApiError."""

@@ -89,7 +89,12 @@ class ResponseWork:
             envelope = self._reading.read_any(record)
         except Poison:
             return
-        await self._stepped(envelope.job.response_id, lambda state: failed(state, error))
+        response_id = envelope.job.response_id
+        try:
+            await self._stepped(response_id, lambda state: failed(state, error))
+        except ValueError as unreadable:  # its row is none of this version: it must not hold up the others
+            about = {"response_id": response_id, "error": str(unreadable)}
+            log.error("response_unreadable", extra=about)  # noqa: TRY400
 
     async def step(self, response_id: str, *, is_cancelled: bool = False) -> None:
         """Take the next step of a response, if one is due. Raises ApiError, BusError and RelayDown."""

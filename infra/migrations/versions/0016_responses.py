@@ -98,6 +98,12 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("first_seq", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_response_outbox"),
+        sa.ForeignKeyConstraint(
+            ["response_id"],
+            ["responses.response_id"],
+            name="fk_response_outbox_response_id",
+            ondelete="CASCADE",
+        ),
     )
     op.create_index("ix_response_outbox_response_id", "response_outbox", ["response_id", "number"])
 

@@ -156,11 +156,11 @@ class Room:
     objects: Objects = field(default_factory=lambda: Objects({KEY: PNG}))
     fetcher: Fetcher = field(default_factory=Fetcher)
     inspector: Inspector = field(default_factory=Inspector)
-    library: Library = field(default_factory=Library)
+    shelves: Library = field(default_factory=Library)
 
     @property
     def work(self) -> MediaWork:
-        return MediaWork(self.library, self.objects, self.fetcher, self.inspector, MediaSettings())
+        return MediaWork(self.shelves, self.objects, self.fetcher, self.inspector, MediaSettings())
 
     async def do(self, job: MediaJob) -> MediaResult:
         log = Log()
@@ -192,7 +192,7 @@ async def test_a_file_in_the_store_is_looked_at_and_recorded() -> None:
     result = await room.do(STORED)
 
     assert result == MediaResult(media_id=NAMED)
-    (seen,) = room.library.seen
+    (seen,) = room.shelves.seen
     assert (seen.mime, seen.bytes, seen.width, seen.height) == ("image/png", len(PNG), 1, 2)
     assert seen.sha256 == sha256(PNG).hexdigest()
     assert room.inspector.declared == ["image/png"]
@@ -217,17 +217,17 @@ async def test_a_remote_file_that_is_refused_is_never_stored() -> None:
         await room.do(REMOTE)
 
     assert room.objects.held == {}
-    assert room.library.awaited == set()
+    assert room.shelves.awaited == set()
 
 
 async def test_a_duplicate_tells_the_first_ones_id() -> None:
-    room = Room(library=Library(twin="jan_01ary"))
+    room = Room(shelves=Library(twin="jan_01ary"))
 
     assert await room.do(STORED) == MediaResult(media_id="jan_01ary", is_duplicate=True)
 
 
 async def test_a_duplicate_keeps_an_id_that_was_told() -> None:
-    room = Room(library=Library(twin="jan_01ary"))
+    room = Room(shelves=Library(twin="jan_01ary"))
 
     result = await room.do(STORED.model_copy(update={"keeps_id": True}))
 
@@ -240,11 +240,11 @@ async def test_an_attempt_after_a_lost_one_tells_what_became_of_the_file_without
     room.objects.held.clear()
 
     assert await room.do(STORED) == first
-    assert len(room.library.seen) == 1
+    assert len(room.shelves.seen) == 1
 
 
 async def test_a_file_that_was_deleted_meanwhile_is_not_taken_in() -> None:
-    room = Room(library=Library(awaited=set()))
+    room = Room(shelves=Library(awaited=set()))
 
     with pytest.raises(ApiError) as raised:
         await room.do(STORED)
@@ -259,17 +259,17 @@ async def test_a_file_that_is_not_there_is_dropped() -> None:
         await room.do(STORED)
 
     assert raised.value.detail.status == 404
-    assert room.library.awaited == set()
+    assert room.shelves.awaited == set()
 
 
 async def test_a_file_stays_awaited_while_something_of_ours_is_away() -> None:
     down = ApiError(ErrorCode.DEPENDENCY_DOWN, "The database does not answer")
-    room = Room(library=Library(error=down))
+    room = Room(shelves=Library(error=down))
 
     with pytest.raises(ApiError, match="does not answer"):
         await room.do(STORED)
 
-    assert room.library.awaited == {NAMED}
+    assert room.shelves.awaited == {NAMED}
 
 
 async def test_a_job_that_ended_without_taking_its_file_in_leaves_nothing() -> None:
@@ -277,7 +277,7 @@ async def test_a_job_that_ended_without_taking_its_file_in_leaves_nothing() -> N
 
     await room.work.forget(envelope(STORED))
 
-    assert room.library.awaited == set()
+    assert room.shelves.awaited == set()
 
 
 async def test_a_file_whose_id_was_told_may_be_tried_again() -> None:
@@ -285,7 +285,7 @@ async def test_a_file_whose_id_was_told_may_be_tried_again() -> None:
 
     await room.work.forget(envelope(STORED.model_copy(update={"keeps_id": True})))
 
-    assert room.library.awaited == {NAMED}
+    assert room.shelves.awaited == {NAMED}
 
 
 def _read(path: Path) -> bytes:

@@ -2,11 +2,14 @@
 
 import pytest
 
+from contracts.errors import ApiError, ErrorCode
 from contracts.events import Accepted, Cancelled, Claimed, Failed, Finished
 from contracts.responses.plan import Offered, OfferKind, ResponsePlan
-from infra.failpoints import Moment
+from infra.failpoints import Injected, Moment
+from infra.store.responses import delete_response
 from tests.workers.response.conftest import Open
-from tests.workers.response.world import World, calls, says
+from tests.workers.response.world import TENANT, World, calls, says
+from workers.response.due import DueResponses
 
 pytestmark = pytest.mark.stack
 
@@ -229,3 +232,48 @@ async def test_dying_at_any_step_changes_nothing(open_world: Open) -> None:
             died += world.deaths
     assert died >= 2 * STEPS
     assert [type(event) for event in whole.bus.events].count(Finished) == 1
+
+
+async def test_a_row_of_another_version_holds_up_no_other(
+    open_world: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, sound = open_world(), open_world(says("Hello"))
+    await odd.ask(ResponsePlan())
+    await odd.change(plan={"max_turns": "many"})
+    await sound.ask(ResponsePlan())
+    for world in (odd, sound):
+        await world.change(due_at=world.asked_at)
+
+    await DueResponses(sound.database, sound.work.step).look()
+    await odd.work.on_dead(odd.record(), ApiError(ErrorCode.INTERNAL, "It broke").detail)
+    await sound.go()
+
+    assert "response_not_looked_at" in caplog.text
+    assert "response_unreadable" in caplog.text
+    assert ((await odd.row()).status, (await sound.row()).status) == ("queued", "completed")
+
+
+async def test_a_word_that_nobody_could_take_ends_its_response(open_world: Open) -> None:
+    world = open_world()
+    await world.ask(ResponsePlan())
+    await world.word()
+
+    await world.work.on_dead(world.record(), ApiError(ErrorCode.INTERNAL, "It broke").detail)
+
+    row = await world.row()
+    assert (row.status, row.error) == ("failed", {"code": "server_error", "message": "It broke"})
+    assert (await world.told())[-2:] == ["failed", "end"]
+
+
+async def test_a_response_that_is_deleted_takes_its_outbox_along(open_world: Open) -> None:
+    world = open_world(dies={Moment.STEPPED: 1})
+    await world.ask(ResponsePlan())
+    with pytest.raises(Injected):
+        await world.work.step(world.id)
+    waited = not await world.is_sent()
+
+    async with world.database.begin() as session:
+        assert await delete_response(session, TENANT, world.id)
+
+    assert waited
+    assert await world.is_sent()

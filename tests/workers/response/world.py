@@ -23,7 +23,8 @@ from contracts.responses.fold import TurnFold
 from contracts.responses.objects import asked_of
 from contracts.responses.plan import ResponsePlan, TurnPlan
 from contracts.tools.spec import ToolResult, text_block
-from contracts.topics import EVENTS, TOOL, Topic
+from contracts.topics import EVENTS, RESPONSE, TOOL, Topic
+from infra.bus.record import Record
 from infra.database import Database
 from infra.failpoints import Failpoints, Injected, Moment, Plan
 from infra.relay.log import LogReader
@@ -86,6 +87,7 @@ class World:
     asked_turns: Counter[str] = field(default_factory=Counter)
     deaths: int = 0
     job_id: str = field(default_factory=new_ulid)
+    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
         relaying = Relaying(self.redis, 60)
@@ -189,6 +191,23 @@ class World:
             result = ToolResult(content=[text_block(text)], is_error=is_bad).model_dump(mode="json")
             status: Status = "failed" if is_bad else "completed"
             await end_call(session, envelope.job_id, 1, Ended(status, now, 3, result))
+
+    def record(self) -> Record:
+        """A word about it, as it came."""
+        word = ResponseEnvelope(
+            job_id=self.job_id, kind="response", tenant=TENANT, caller=Caller(user_id="u1", tenant=TENANT),
+            lane=Lane.DEFAULT, asked_at=self.asked_at, deadline=self.asked_at + timedelta(minutes=1),
+            job=ResponseJob(response_id=self.id),
+        )  # fmt: skip
+        return Record(RESPONSE.name, 0, 0, self.job_id.encode(), word.model_dump_json().encode())
+
+    async def change(self, **values: Any) -> None:  # columns
+        """Put other values into its row."""
+        async with self.database.begin() as session:
+            row = await session.get(ResponseRow, self.id)
+            assert row is not None
+            for name, value in values.items():
+                setattr(row, name, value)
 
     async def row(self) -> ResponseRow:
         """The response now."""

@@ -128,7 +128,7 @@ def _with_prompt(body: JsonObject) -> JsonObject:
 
 async def _read(session: Transaction, tenant: str, turn: ResponseTurn) -> Material:
     row = await session.get(ResponseRow, turn.response_id)
-    if row is None:
+    if row is None or row.tenant != tenant:
         raise GONE
     chained = await chained_items(session, tenant, turn.response_id)
     told = [Told(one.item, one.said) for one in chained]
