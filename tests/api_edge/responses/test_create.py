@@ -10,7 +10,7 @@ from contracts.envelope import Lane
 from contracts.ids import response_id
 from contracts.jobs import ResponseEnvelope
 from contracts.responses.plan import ResponsePlan
-from infra.bus.errors import BusError
+from infra.bus.errors import BusError, BusTimeout
 from infra.store.response_items import items_of_response
 from infra.store.responses import locked_response
 from tests.api_edge.responses.room import Room
@@ -108,6 +108,19 @@ async def test_what_was_not_produced_is_not_written_down(room: Room) -> None:
 
     assert answer.status == 503
     assert (await room.ask("GET", "/v1/responses")).json["data"] == []
+
+
+@pytest.mark.parametrize(("headers", "kept"), [({}, 0), (KEY, 1)])
+async def test_what_may_have_arrived_is_kept_only_where_its_key_leads_to_it(
+    room: Room, headers: dict[str, str], kept: int
+) -> None:
+    room.world.bus.is_down = True
+    room.world.bus.failure = BusTimeout("late")
+
+    answer = await room.create(headers, background=True)
+
+    assert answer.status == 503
+    assert len((await room.ask("GET", "/v1/responses")).json["data"]) == kept
 
 
 async def test_a_client_that_leaves_stops_its_response(room: Room) -> None:
