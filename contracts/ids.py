@@ -94,8 +94,10 @@ def is_media_id(value: str) -> bool:
 
 
 def event_id(object_id: str, tenant: str, event_type: str) -> str:
-    """The id of what happened to an object, such as a response that completed: always the same one. The object's
-    id ends in a ULID. Raises ValueError where it does not."""
+    """The id of what happened to an object, such as a response that completed: always the same one.
+
+    Raises ValueError where the object's id does not end in a ULID.
+    """
     ulid = object_id[-JOB_ID_LENGTH:]
     if not is_ulid(ulid):
         message = f"{object_id!r} does not end in a ULID"
