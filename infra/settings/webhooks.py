@@ -25,7 +25,7 @@ class WebhookSettings(BaseSettings):
     """Tries at one endpoint at once, of one worker: a slow one holds up nobody but itself."""
     per_tenant: int = Field(16, gt=0)
     """The same, of all endpoints of one tenant."""
-    at_once: int = Field(32, gt=0)
+    at_once: int = Field(16, gt=0)
     """Tries that the schedule of one worker makes at once, beside those that are asked for just now."""
     look_seconds: float = Field(5.0, gt=0)
     """Between two looks at what is due, should nobody tell."""

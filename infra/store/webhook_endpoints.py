@@ -1,6 +1,6 @@
 """Webhook endpoints: where a tenant wants to be told of what, and the secrets that sign it.
 
-A tenant has a secret of its own beside those of its endpoints: it signs what goes to the address that a single
+A tenant has a secret of its own beside those of its endpoints: it signs what goes to an address that a single
 response named (`metadata.webhook_url`). It is made when it is first needed.
 """
 
