@@ -12,7 +12,7 @@ from typing import Protocol
 from contracts.envelope import Caller, Lane
 from contracts.ids import DELIVERY
 from contracts.jobs import WebhookEnvelope, WebhookJob
-from contracts.topics import WEBHOOK
+from contracts.topics import WEBHOOK, Topic
 from infra.bus.errors import BusError
 
 LIFE = timedelta(hours=1)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 class WebhookProducer(Protocol):
     """The bus."""
 
-    async def send(self, topic: str, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
+    async def send(self, topic: Topic, key: bytes, value: bytes, headers: Mapping[str, str]) -> None:
         """Produce, and return when the record is durable. Raises BusError."""
 
 
@@ -43,7 +43,7 @@ async def announce_one(
     """Publish the word about one delivery; `reply_to` is told what a test was answered. Raises BusError."""
     envelope = envelope_of(tenant, delivery_id, datetime.now(UTC), reply_to)
     headers = {"content-type": "application/json"}
-    await producer.send(WEBHOOK.name, delivery_id.encode(), envelope.model_dump_json().encode(), headers)
+    await producer.send(WEBHOOK, delivery_id.encode(), envelope.model_dump_json().encode(), headers)
 
 
 def job_id_of_delivery(delivery_id: str) -> str:

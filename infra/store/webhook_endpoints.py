@@ -87,15 +87,10 @@ def replace_secret(row: Signing, sealer: Sealer, now: datetime, *, keeps_former:
     row.former_secret, row.former_until = None, None
     if keeps_former:
         row.former_secret, row.former_until = row.sealed_secret, now + FORMER_LIFE
-    row.sealed_secret, row.secret_hint = seal_of(row, sealer, secret), hint_of(secret)
+    column, row_id = _place(row)
+    row.sealed_secret, row.secret_hint = column.seal(sealer, row_id, secret), hint_of(secret)
     row.updated_at = now
     return secret
-
-
-def seal_of(row: Signing, sealer: Sealer, secret: str) -> str:
-    """A secret, sealed for this row."""
-    column, row_id = _place(row)
-    return column.seal(sealer, row_id, secret)
 
 
 def secrets_of(row: Signing, sealer: Sealer, now: datetime) -> list[str]:
@@ -105,6 +100,31 @@ def secrets_of(row: Signing, sealer: Sealer, now: datetime) -> list[str]:
     if row.former_secret is not None and row.former_until is not None and now < row.former_until:
         sealed.append(row.former_secret)
     return [column.open(sealer, row_id, one) for one in sealed]
+
+
+def new_endpoint(
+    endpoint_id: str, tenant: str, name: str, url: str, sealer: Sealer, now: datetime
+) -> tuple[WebhookEndpointRow, str]:
+    """An endpoint that is told of nothing yet, and its secret."""
+    secret = new_secret()
+    row = WebhookEndpointRow(
+        endpoint_id=endpoint_id,
+        tenant=tenant,
+        name=name,
+        url=url,
+        event_types=[],
+        sealed_secret=ENDPOINT_SECRET.seal(sealer, endpoint_id, secret),
+        secret_hint=hint_of(secret),
+        created_at=now,
+        updated_at=now,
+    )
+    return row, secret
+
+
+async def delete_endpoint(session: AsyncSession, row: WebhookEndpointRow) -> None:
+    """Delete an endpoint."""
+    await session.delete(row)
+    await session.flush()
 
 
 async def keep_endpoint(session: AsyncSession, row: WebhookEndpointRow) -> None:

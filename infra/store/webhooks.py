@@ -224,8 +224,8 @@ def note_try(
 
 
 def reopen(row: WebhookDeliveryRow, now: datetime) -> None:
-    """Ask for it once more, from now on: one that waits is tried at once, one that has ended begins anew. A try
-    that is being made goes on."""
+    """Ask for it once more, from now on: one that waits is tried at once, one that has ended begins anew. A
+    try that is being made goes on."""
     row.step, row.next_at = 0, now
     row.state, row.ended_at = PENDING, None
 
