@@ -34,10 +34,10 @@ def deliveries_router(deliveries: Deliveries, endpoints: Endpoints) -> APIRouter
 
     @router.get("/deliveries", summary="List deliveries of webhooks")
     async def list_webhook_deliveries(
-        caller: SignedIn, paging: Paging, webhook_id: OfEndpoint = None, state: InState = None
+        caller: SignedIn, paging: Paging, webhook_endpoint_id: OfEndpoint = None, state: InState = None
     ) -> Page[Delivery]:
         """By age. They are kept for 30 days, as `JAN_WEBHOOKS_RETENTION` has it."""
-        return await deliveries.page(caller, paging, webhook_id, state)
+        return await deliveries.page(caller, paging, webhook_endpoint_id, state)
 
     @router.get("/deliveries/{delivery_id}", summary="Read a delivery of a webhook", responses=unknown)
     async def read_webhook_delivery(caller: SignedIn, delivery_id: DeliveryId) -> DeliveryWithTries:

@@ -71,46 +71,61 @@ def _add_lists(router: APIRouter, endpoints: Endpoints) -> None:
 
 
 def _add_one(router: APIRouter, endpoints: Endpoints) -> None:
-    @router.get("/{webhook_id}", summary="Read a webhook endpoint", responses=UNKNOWN)
-    async def read_webhook(caller: SignedIn, webhook_id: EndpointId) -> Webhook:
+    @router.get("/{webhook_endpoint_id}", summary="Read a webhook endpoint", responses=UNKNOWN)
+    async def read_webhook(caller: SignedIn, webhook_endpoint_id: EndpointId) -> Webhook:
         """One of them."""
-        return await endpoints.read(caller, webhook_id)
+        return await endpoints.read(caller, webhook_endpoint_id)
 
     @router.post(
-        "/{webhook_id}", summary="Change a webhook endpoint", responses=UNKNOWN, openapi_extra=REFUSES
+        "/{webhook_endpoint_id}",
+        summary="Change a webhook endpoint",
+        responses=UNKNOWN,
+        openapi_extra=REFUSES,
     )
-    async def update_webhook(caller: SignedIn, webhook_id: EndpointId, body: WebhookPatch) -> Webhook:
+    async def update_webhook(
+        caller: SignedIn, webhook_endpoint_id: EndpointId, body: WebhookPatch
+    ) -> Webhook:
         """What is left out stays. What still waits goes to the new address."""
-        return await endpoints.change(caller, webhook_id, body)
+        return await endpoints.change(caller, webhook_endpoint_id, body)
 
     @router.patch(
-        "/{webhook_id}", summary="Change a webhook endpoint", responses=UNKNOWN, openapi_extra=REFUSES
+        "/{webhook_endpoint_id}",
+        summary="Change a webhook endpoint",
+        responses=UNKNOWN,
+        openapi_extra=REFUSES,
     )
-    async def change_webhook(caller: SignedIn, webhook_id: EndpointId, body: WebhookPatch) -> Webhook:
+    async def change_webhook(
+        caller: SignedIn, webhook_endpoint_id: EndpointId, body: WebhookPatch
+    ) -> Webhook:
         """The same by the other method."""
-        return await endpoints.change(caller, webhook_id, body)
+        return await endpoints.change(caller, webhook_endpoint_id, body)
 
-    @router.delete("/{webhook_id}", summary="Delete a webhook endpoint", responses=UNKNOWN)
-    async def delete_webhook(caller: SignedIn, webhook_id: EndpointId) -> WebhookDeleted:
+    @router.delete("/{webhook_endpoint_id}", summary="Delete a webhook endpoint", responses=UNKNOWN)
+    async def delete_webhook(caller: SignedIn, webhook_endpoint_id: EndpointId) -> WebhookDeleted:
         """What still waits for it has failed; the log of its deliveries stays."""
-        await endpoints.delete(caller, webhook_id)
-        return WebhookDeleted(id=webhook_id)
+        await endpoints.delete(caller, webhook_endpoint_id)
+        return WebhookDeleted(id=webhook_endpoint_id)
 
 
 def _add_acts(router: APIRouter, endpoints: Endpoints, deliveries: Deliveries) -> None:
     @router.post(
-        "/{webhook_id}/rotate_secret", summary="Give a webhook endpoint another secret", responses=UNKNOWN
+        "/{webhook_endpoint_id}/rotate_secret",
+        summary="Give a webhook endpoint another secret",
+        responses=UNKNOWN,
     )
     async def rotate_webhook_secret(
-        caller: SignedIn, webhook_id: EndpointId, response: Response, body: RotateAsk | None = None
+        caller: SignedIn, webhook_endpoint_id: EndpointId, response: Response, body: RotateAsk | None = None
     ) -> WebhookWithSecret:
         """It is in this answer and in none after it. The one before it may sign beside it for a day."""
         response.headers["Cache-Control"] = "no-store"
-        return await endpoints.rotate(caller, webhook_id, body or RotateAsk())
+        return await endpoints.rotate(caller, webhook_endpoint_id, body or RotateAsk())
 
     @router.post(
-        "/{webhook_id}/test", summary="Try a webhook endpoint", responses=UNKNOWN, openapi_extra=WAITS
+        "/{webhook_endpoint_id}/test",
+        summary="Try a webhook endpoint",
+        responses=UNKNOWN,
+        openapi_extra=WAITS,
     )
-    async def test_webhook(caller: SignedIn, webhook_id: EndpointId, body: TestAsk) -> WebhookTest:
+    async def test_webhook(caller: SignedIn, webhook_endpoint_id: EndpointId, body: TestAsk) -> WebhookTest:
         """A signed event about an object that is not there is sent once; what is answered to it is told."""
-        return await deliveries.test(caller, webhook_id, body)
+        return await deliveries.test(caller, webhook_endpoint_id, body)
