@@ -13,7 +13,13 @@ from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import DELIVERY, RESPONSE, is_id, new_id
 from contracts.wire.lists import Page
-from contracts.wire.webhooks import Delivery, DeliveryTry, DeliveryWithTries, TestAsk, WebhookTest
+from contracts.wire.webhooks import (
+    WebhookDelivery,
+    WebhookDeliveryWithTries,
+    WebhookTest,
+    WebhookTestAsk,
+    WebhookTry,
+)
 from infra.announcing import announce, announce_one, job_id_of_delivery
 from infra.bus.errors import BusError
 from infra.database import Database, Transaction
@@ -46,7 +52,7 @@ class Deliveries:
 
     async def page(
         self, caller: Caller, ask: PageAsk, endpoint_id: str | None, state: State | None
-    ) -> Page[Delivery]:
+    ) -> Page[WebhookDelivery]:
         """The caller's deliveries, by age. Raises ApiError for an unknown `after`."""
         wanted = DeliveriesOf(caller.tenant, endpoint_id, state)
         async with self.database.begin() as session:
@@ -55,12 +61,12 @@ class Deliveries:
             )
         return page_of([_view(row) for row in rows], has_more, lambda one: one.id)
 
-    async def read(self, caller: Caller, delivery_id: str) -> DeliveryWithTries:
+    async def read(self, caller: Caller, delivery_id: str) -> WebhookDeliveryWithTries:
         """A delivery. Raises ApiError: 404."""
         async with self.database.begin() as session:
             return _whole(await _found(session, caller, delivery_id))
 
-    async def redeliver(self, caller: Caller, delivery_id: str) -> Delivery:
+    async def redeliver(self, caller: Caller, delivery_id: str) -> WebhookDelivery:
         """Have it delivered again, from now on. Raises ApiError: 404, or 409 where nobody is to be told."""
         async with self.database.begin() as session:
             row = await _found(session, caller, delivery_id, is_locked=True)
@@ -74,7 +80,7 @@ class Deliveries:
         await announce(self.edge.producer, caller.tenant, [delivery_id])
         return _view(row)
 
-    async def test(self, caller: Caller, endpoint_id: str, ask: TestAsk) -> WebhookTest:
+    async def test(self, caller: Caller, endpoint_id: str, ask: WebhookTestAsk) -> WebhookTest:
         """Show an event to an endpoint; what it answers. Raises ApiError: 404; 400 when it does not answer;
         504 when no worker does."""
         now = datetime.now(UTC)
@@ -127,16 +133,16 @@ def _fields(row: WebhookDeliveryRow) -> dict[str, object]:
     }
 
 
-def _view(row: WebhookDeliveryRow) -> Delivery:
-    return Delivery.model_validate(_fields(row))
+def _view(row: WebhookDeliveryRow) -> WebhookDelivery:
+    return WebhookDelivery.model_validate(_fields(row))
 
 
-def _whole(row: WebhookDeliveryRow) -> DeliveryWithTries:
+def _whole(row: WebhookDeliveryRow) -> WebhookDeliveryWithTries:
     tries = [
-        DeliveryTry(at=one["at"], status_code=one["status"], error=one["error"], seconds=one["seconds"])
+        WebhookTry(at=one["at"], status_code=one["status"], error=one["error"], seconds=one["seconds"])
         for one in row.tries
     ]
-    return DeliveryWithTries.model_validate({**_fields(row), "body": row.body, "tries": tries})
+    return WebhookDeliveryWithTries.model_validate({**_fields(row), "body": row.body, "tries": tries})
 
 
 def _seconds(moment: datetime) -> int:

@@ -10,7 +10,7 @@ from api_edge.webhooks.deliveries import Deliveries
 from api_edge.webhooks.endpoints import Endpoints
 from contracts.wire.errors import ErrorAnswer
 from contracts.wire.lists import Page
-from contracts.wire.webhooks import Delivery, DeliveryWithTries, RotateAsk, WebhookSecret
+from contracts.wire.webhooks import WebhookDelivery, WebhookDeliveryWithTries, WebhookRotateAsk, WebhookSecret
 
 DeliveryId = Annotated[str, Path(description="Its id", examples=["whd_01KB3M5Q8Z7V2T4X6Y8W0R1S2T"])]
 OfEndpoint = Annotated[
@@ -35,12 +35,12 @@ def deliveries_router(deliveries: Deliveries, endpoints: Endpoints) -> APIRouter
     @router.get("/deliveries", summary="List deliveries of webhooks")
     async def list_webhook_deliveries(
         caller: SignedIn, paging: Paging, webhook_endpoint_id: OfEndpoint = None, state: InState = None
-    ) -> Page[Delivery]:
+    ) -> Page[WebhookDelivery]:
         """By age. They are kept for 30 days, as `JAN_WEBHOOKS_RETENTION` has it."""
         return await deliveries.page(caller, paging, webhook_endpoint_id, state)
 
     @router.get("/deliveries/{delivery_id}", summary="Read a delivery of a webhook", responses=unknown)
-    async def read_webhook_delivery(caller: SignedIn, delivery_id: DeliveryId) -> DeliveryWithTries:
+    async def read_webhook_delivery(caller: SignedIn, delivery_id: DeliveryId) -> WebhookDeliveryWithTries:
         """With what is sent, and how the last tries went."""
         return await deliveries.read(caller, delivery_id)
 
@@ -49,7 +49,7 @@ def deliveries_router(deliveries: Deliveries, endpoints: Endpoints) -> APIRouter
         summary="Deliver a webhook again",
         responses={**unknown, **switched_off},
     )
-    async def redeliver_webhook(caller: SignedIn, delivery_id: DeliveryId) -> Delivery:
+    async def redeliver_webhook(caller: SignedIn, delivery_id: DeliveryId) -> WebhookDelivery:
         """From now on, as often as a new one, with the same `webhook-id`; whatever became of it before."""
         return await deliveries.redeliver(caller, delivery_id)
 
@@ -62,10 +62,10 @@ def deliveries_router(deliveries: Deliveries, endpoints: Endpoints) -> APIRouter
 
     @router.post("/secret/rotate", summary="Replace the secret of addresses that responses name")
     async def rotate_webhook_own_secret(
-        caller: SignedIn, response: Response, body: RotateAsk | None = None
+        caller: SignedIn, response: Response, body: WebhookRotateAsk | None = None
     ) -> WebhookSecret:
         """The one before it may sign beside it for a day."""
         response.headers["Cache-Control"] = "no-store"
-        return await endpoints.rotate_own(caller, body or RotateAsk())
+        return await endpoints.rotate_own(caller, body or WebhookRotateAsk())
 
     return router

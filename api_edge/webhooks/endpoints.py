@@ -9,11 +9,11 @@ from contracts.errors import ApiError, ErrorCode
 from contracts.ids import WEBHOOK, is_id, new_id
 from contracts.wire.lists import Page
 from contracts.wire.webhooks import (
-    EventType,
-    RotateAsk,
     Webhook,
     WebhookAsk,
+    WebhookEventType,
     WebhookPatch,
+    WebhookRotateAsk,
     WebhookSecret,
     WebhookWithSecret,
 )
@@ -94,7 +94,7 @@ class Endpoints:
             await keep_endpoint(session, row)
         return _view(row)
 
-    async def rotate(self, caller: Caller, endpoint_id: str, ask: RotateAsk) -> WebhookWithSecret:
+    async def rotate(self, caller: Caller, endpoint_id: str, ask: WebhookRotateAsk) -> WebhookWithSecret:
         """An endpoint with another secret. Raises UnknownEndpoint."""
         keeps = ask.keep_old_secret_active_for_24_hours
         async with self.database.begin() as session:
@@ -117,7 +117,7 @@ class Endpoints:
             row = await tenant_secret(session, caller.tenant, self.sealer, now)
         return _secret_view(row, self._opened(row, now), now)
 
-    async def rotate_own(self, caller: Caller, ask: RotateAsk) -> WebhookSecret:
+    async def rotate_own(self, caller: Caller, ask: WebhookRotateAsk) -> WebhookSecret:
         """Another secret of the tenant's own. Raises ApiError."""
         now, keeps = datetime.now(UTC), ask.keep_old_secret_active_for_24_hours
         async with self.database.begin() as session:
@@ -156,7 +156,7 @@ def _take(row: WebhookEndpointRow, patch: WebhookPatch) -> bool:
     return before != (row.name, row.url, row.event_types, row.is_enabled)
 
 
-def _types(wanted: list[EventType]) -> list[str]:
+def _types(wanted: list[WebhookEventType]) -> list[str]:
     """Each once, as they were given."""
     return list(dict.fromkeys(one.value for one in wanted))
 

@@ -12,15 +12,15 @@ from contracts.errors import ErrorCode
 from contracts.wire.errors import ErrorAnswer
 from contracts.wire.lists import Page
 from contracts.wire.webhooks import (
-    EventType,
-    EventTypeList,
-    RotateAsk,
-    TestAsk,
     Webhook,
     WebhookAsk,
     WebhookDeleted,
+    WebhookEventType,
+    WebhookEventTypeList,
     WebhookPatch,
+    WebhookRotateAsk,
     WebhookTest,
+    WebhookTestAsk,
     WebhookWithSecret,
 )
 
@@ -48,9 +48,9 @@ def types_router() -> APIRouter:
     router = APIRouter(tags=["webhooks"])
 
     @router.get("/v1/webhook_event_types", summary="List what webhooks can tell")
-    async def list_webhook_event_types(caller: SignedIn) -> EventTypeList:  # noqa: ARG001  for who has a name
+    async def list_webhook_event_types(caller: SignedIn) -> WebhookEventTypeList:  # noqa: ARG001  for who has a name
         """Every type of event."""
-        return EventTypeList(data=[one.value for one in EventType])
+        return WebhookEventTypeList(data=[one.value for one in WebhookEventType])
 
     return router
 
@@ -114,11 +114,14 @@ def _add_acts(router: APIRouter, endpoints: Endpoints, deliveries: Deliveries) -
         responses=UNKNOWN,
     )
     async def rotate_webhook_secret(
-        caller: SignedIn, webhook_endpoint_id: EndpointId, response: Response, body: RotateAsk | None = None
+        caller: SignedIn,
+        webhook_endpoint_id: EndpointId,
+        response: Response,
+        body: WebhookRotateAsk | None = None,
     ) -> WebhookWithSecret:
         """It is in this answer and in none after it. The one before it may sign beside it for a day."""
         response.headers["Cache-Control"] = "no-store"
-        return await endpoints.rotate(caller, webhook_endpoint_id, body or RotateAsk())
+        return await endpoints.rotate(caller, webhook_endpoint_id, body or WebhookRotateAsk())
 
     @router.post(
         "/{webhook_endpoint_id}/test",
@@ -126,6 +129,8 @@ def _add_acts(router: APIRouter, endpoints: Endpoints, deliveries: Deliveries) -
         responses=UNKNOWN,
         openapi_extra=WAITS,
     )
-    async def test_webhook(caller: SignedIn, webhook_endpoint_id: EndpointId, body: TestAsk) -> WebhookTest:
+    async def test_webhook(
+        caller: SignedIn, webhook_endpoint_id: EndpointId, body: WebhookTestAsk
+    ) -> WebhookTest:
         """A signed event about an object that is not there is sent once; what is answered to it is told."""
         return await deliveries.test(caller, webhook_endpoint_id, body)

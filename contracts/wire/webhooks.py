@@ -47,7 +47,7 @@ TRY_EXAMPLE: dict[str, JsonValue] = {
 SECRET_EXAMPLE = "whsec_c2VjcmV0IHRoYXQgaXMgMzIgYnl0ZXMgbG9uZy4uLi4="  # noqa: S105  of the document
 
 
-class EventType(StrEnum):
+class WebhookEventType(StrEnum):
     """What can be told."""
 
     RESPONSE_COMPLETED = "response.completed"
@@ -66,7 +66,7 @@ Name = Annotated[
     KEPT,
 ]
 Url = Annotated[str, Field(min_length=1, max_length=MAX_URL), KEPT]
-EventTypes = Annotated[list[EventType], Field(min_length=1, max_length=len(EventType) * 2)]
+EventTypes = Annotated[list[WebhookEventType], Field(min_length=1, max_length=len(WebhookEventType) * 2)]
 
 
 class EventData(WireShape):
@@ -150,7 +150,7 @@ class WebhookDeleted(WireShape):
     deleted: Literal[True] = True
 
 
-class RotateAsk(WireShape):
+class WebhookRotateAsk(WireShape):
     """Another secret is wanted."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"keep_old_secret_active_for_24_hours": True}})
@@ -160,14 +160,12 @@ class RotateAsk(WireShape):
     )
 
 
-class TestAsk(WireShape):
+class WebhookTestAsk(WireShape):
     """An event is to be shown."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"event_type": "response.completed"}})
 
-    __test__ = False
-
-    event_type: EventType
+    event_type: WebhookEventType
 
 
 class WebhookTest(WireShape):
@@ -212,14 +210,14 @@ class WebhookSecret(WireShape):
     updated_at: int
 
 
-class EventTypeList(WireShape):
+class WebhookEventTypeList(WireShape):
     """What can be told."""
 
     object: Literal["list"] = "list"
     data: list[str]
 
 
-class DeliveryTry(WireShape):
+class WebhookTry(WireShape):
     """One try."""
 
     model_config = ConfigDict(json_schema_extra={"example": TRY_EXAMPLE})
@@ -230,7 +228,7 @@ class DeliveryTry(WireShape):
     seconds: float
 
 
-class Delivery(WireShape):
+class WebhookDelivery(WireShape):
     """One event for one receiver."""
 
     model_config = ConfigDict(json_schema_extra={"example": DELIVERY_EXAMPLE})
@@ -251,7 +249,7 @@ class Delivery(WireShape):
     ended_at: int | None
 
 
-class DeliveryWithTries(Delivery):
+class WebhookDeliveryWithTries(WebhookDelivery):
     """The same, with what is sent, and how its last tries went."""
 
     model_config = ConfigDict(
@@ -259,4 +257,4 @@ class DeliveryWithTries(Delivery):
     )
 
     body: str
-    tries: list[DeliveryTry] = Field(description="The last ones, the oldest first")
+    tries: list[WebhookTry] = Field(description="The last ones, the oldest first")

@@ -79,7 +79,7 @@ class Tenant:
     def unwrapped(self, got: Got, secret: str) -> str:
         """Of which object an event tells, as the SDK reads it."""
         event = self.sdk.webhooks.unwrap(got.body, got.headers, secret=secret)
-        assert event.type == COMPLETED
+        assert event.type == "response.completed"
         assert event.id == got.headers["webhook-id"]
         return event.data.id
 
