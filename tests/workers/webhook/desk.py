@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -94,6 +94,11 @@ class Desk:
             row = await endpoint_at(session, endpoint.tenant, endpoint.endpoint_id)
         assert row is not None
         return row.is_enabled
+
+    def soon(self) -> tuple[datetime, datetime]:
+        """Now, and later."""
+        now = datetime.now(UTC)
+        return now, now + timedelta(minutes=1)
 
     async def hasten(self, delivery_id: str) -> None:
         """Its next try is due now, and nobody has it."""
