@@ -66,7 +66,7 @@ class WebhookDeliveryRow(Table, table=True):
     attempts: int = 0
     """Tries that were begun, all in all."""
     step: int = 0
-    """Tries since it was last asked for: its place in the schedule."""
+    """Tries that were begun since it was last asked for: its place in the schedule."""
     next_at: datetime = Field(sa_type=DateTime(timezone=True))
     """When the next try is due."""
     leased_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

@@ -1,14 +1,14 @@
 """One try at a delivery: claimed, signed, posted, and written down.
 
 The lease is longer than a try can take, so nobody else begins before it has ended; a worker that dies leaves
-the lease to run out. A try whose end cannot be written down is made once more: receivers know events by their
-ids.
+the lease to run out. A try whose end cannot be written down counts, and another one is made: receivers know
+events by their ids, and what kills its worker each time comes to an end.
 """
 
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ from workers.webhook.places import Places
 MARGIN = timedelta(seconds=10)
 """Of a lease, beyond what a try may take: for the database, and for a clock that is a little off."""
 NOBODY = "its endpoint is deleted or switched off"
+LOST = "its tries were lost, one after the other"
 UNSIGNED = "it cannot be signed"
 SWITCHED_OFF = "its endpoint answered 410: it wants no more"
 MOST_FORGOTTEN = 500
@@ -142,6 +143,8 @@ class Deliveries:
                 outcome = await self._sent(parcel)
                 self._means.failpoints.hit(Moment.ANSWERED)
                 await self._settle(parcel, outcome)
+            elif row.last_error == LOST:
+                await self._means.dead.bury(row, LOST)
         return True
 
     async def _packed(self, session: Transaction, row: WebhookDeliveryRow, now: datetime) -> Parcel | None:
@@ -155,7 +158,10 @@ class Deliveries:
                 row.state, row.ended_at, row.last_error = FAILED, now, NOBODY
                 return None
             row.url, signing = endpoint.url, endpoint
-        row.attempts += 1
+        if row.step > len(self._delays(row)):
+            row.state, row.ended_at, row.last_error = FAILED, now, LOST
+            return None
+        row.attempts, row.step = row.attempts + 1, row.step + 1
         row.leased_until = now + self._lease
         await session.flush()
         return Parcel(row, row.attempts, row.url, signing)
@@ -198,11 +204,13 @@ class Deliveries:
             await means.dead.bury(row, outcome.error or f"it answered {outcome.status}")
 
     def _verdict(self, row: WebhookDeliveryRow, outcome: Outcome) -> Verdict:
-        delays = () if row.is_test else self._means.settings.delays
-        return verdict_on(outcome, row.step, delays, self._means.chance())
+        step = max(row.step - 1, 0)  # it may have been asked for anew meanwhile
+        return verdict_on(outcome, step, self._delays(row), self._means.chance())
+
+    def _delays(self, row: WebhookDeliveryRow) -> Sequence[float]:
+        return () if row.is_test else self._means.settings.delays
 
     def _apply(self, row: WebhookDeliveryRow, verdict: Verdict, now: datetime) -> None:
-        row.step += 1
         match verdict:
             case Delivered():
                 row.state, row.ended_at = DELIVERED, now

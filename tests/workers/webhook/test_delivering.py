@@ -166,6 +166,25 @@ async def test_a_delivery_whose_worker_died_is_tried_again_when_the_lease_is_ove
     assert (await desk.row(named)).state == "delivered"
 
 
+async def test_a_delivery_that_loses_every_worker_is_given_up(desk: Desk, receiver: Receiver) -> None:
+    await desk.endpoint(receiver.url)
+    [named] = await desk.happens()
+    receiver.usual = hanging
+    for count in (1, 2, 3):
+        await desk.hasten(named)
+        dying = asyncio.ensure_future(desk.worker().deliver(named))
+        await until(lambda: asyncio.sleep(0, len(receiver.got) == count))  # noqa: B023  awaited here
+        dying.cancel()
+        await asyncio.gather(dying, return_exceptions=True)
+    await desk.hasten(named)
+
+    await desk.worker().deliver(named)
+
+    row = await desk.row(named)
+    assert (row.state, row.attempts, len(receiver.got)) == ("failed", 3, 3)
+    assert desk.buried.letters == [(named, "its tries were lost, one after the other")]
+
+
 async def test_a_try_that_was_overtaken_changes_nothing(desk: Desk, receiver: Receiver) -> None:
     await desk.endpoint(receiver.url)
     [named] = await desk.happens()
