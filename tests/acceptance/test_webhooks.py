@@ -21,6 +21,8 @@ from tests.acceptance.people import Person, guest
 from tests.acceptance.waiting import LIMIT, until
 from tests.product import Product
 from tests.receiver import BROKEN, GONE, Got, Receiver, answer, closing, hanging, open_receiver
+from tests.upstream.script import Script
+from tests.upstream.server import Upstream
 
 COMPLETED = "response.completed"
 PATH = "/v1/webhooks"
@@ -157,6 +159,29 @@ async def test_what_ends_is_told_and_the_sdk_reads_it(tenant: Tenant, receiver: 
     assert (told["state"], told["attempts"], told["last_status_code"]) == ("delivered", 1, 200)
     assert told["body"] == got.body
     assert told["event_id"] == got.headers["webhook-id"]
+
+
+@pytest.mark.usefixtures("response_worker", "models")
+async def test_a_response_that_completes_is_told_to_endpoints_and_to_its_own_address(
+    tenant: Tenant, receiver: Receiver, upstream: Upstream
+) -> None:
+    upstream.always(Script(tokens=2))
+    made = await tenant.begun(receiver.url)
+    own = await tenant.got(f"{PATH}/secret")
+
+    async with open_receiver() as named:
+        asked = await tenant.sdk.responses.create(
+            model="scripted", input="Hi", background=True, metadata={"webhook_url": named.url}
+        )
+
+        async def both_know() -> bool:
+            return bool(receiver.got and named.got)
+
+        await until(both_know)
+
+    assert tenant.unwrapped(receiver.got[0], made["signing_secret"]) == asked.id
+    assert tenant.unwrapped(named.got[0], own["signing_secret"]) == asked.id
+    assert receiver.got[0].headers["webhook-id"] == named.got[0].headers["webhook-id"]
 
 
 async def test_a_receiver_that_fails_in_many_ways_gets_it_in_the_end(
