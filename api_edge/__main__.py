@@ -45,6 +45,7 @@ from api_edge.relay.ledger import LedgerReader
 from api_edge.relay.results import KeptResults
 from api_edge.relay.stops import open_stops
 from api_edge.responses.parts import ResponseParts
+from api_edge.webhooks.parts import WebhookParts
 from contracts.ids import new_ulid
 from contracts.responses.fold import TurnFold
 from contracts.topics import COMPLETION
@@ -195,6 +196,7 @@ async def open_app(
                 MediaParts(objects, presigner, _spool(settings.media), settings.media),
                 mcp,
                 _responses(registered, known_tools, settings),
+                WebhookParts(Sealer(settings.seal), settings.webhooks),
                 checks,
                 registry if own_port is None else None,
                 door=_door(Buckets(redis, settings.limits), settings),

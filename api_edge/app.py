@@ -56,6 +56,7 @@ from api_edge.shares.routes import share_router
 from api_edge.shares.shares import Shares
 from api_edge.users.quota import quota_router
 from api_edge.users.routes import users_router
+from api_edge.webhooks.parts import WebhookParts
 from contracts.errors import ApiError, ErrorCode
 from infra.database import Database
 from infra.registry.reading import Registered
@@ -87,6 +88,7 @@ class Parts:
     media: MediaParts
     mcp: McpParts
     responses: ResponseParts
+    webhooks: WebhookParts
     checks: Sequence[Check]
     registry: CollectorRegistry | None
     """Served at /metrics, where it has no port of its own."""
@@ -176,6 +178,8 @@ def build_api(parts: Parts, edge: Edge) -> Api:
     for router in parts.mcp.routers(parts.database, parts.base_url):
         api.include_router(router)
     api.include_router(parts.responses.router(edge, parts.database))
+    for router in parts.webhooks.routers(edge, parts.database):
+        api.include_router(router)
     again = answering_again(edge, TurnDesk(parts.database))
     api.router.routes.append(Route(REGENERATE, again, methods=["POST"]))
     api.router.routes.append(Route(resume.PATH, resume.ResumedCompletion(edge, stored), methods=["GET"]))

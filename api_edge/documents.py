@@ -19,10 +19,11 @@ from api_edge.auth.parts import IdentityParts
 from api_edge.mcp.parts import McpParts
 from api_edge.media.parts import MediaParts
 from api_edge.responses.parts import ResponseParts
+from api_edge.webhooks.parts import WebhookParts
 from contracts.asyncapi import asyncapi_document
 from infra.database import open_database
 from infra.registry.reading import Registered
-from infra.settings import DatabaseSettings, ResponseSettings
+from infra.settings import DatabaseSettings, ResponseSettings, WebhookSettings
 
 FOLDER = Path(__file__).parent.parent / "contracts"
 
@@ -46,7 +47,10 @@ async def documented_api() -> AsyncIterator[Api]:
         mcp = McpParts(nobody, nobody)
         models = Registered(database)
         responses = ResponseParts(nobody, models, ResponseSettings(), 0, nobody)
-        parts = Parts(database, models, identity, admin, media, mcp, responses, checks=(), registry=None)
+        webhooks = WebhookParts(nobody, WebhookSettings())
+        parts = Parts(
+            database, models, identity, admin, media, mcp, responses, webhooks, checks=(), registry=None
+        )
         yield build_api(parts, nobody)
 
 

@@ -17,6 +17,9 @@ PROVIDER_MODEL = "pmdl_"
 SHARE = "shr_"
 MEDIA = "jan_"
 RESPONSE = "resp_"
+WEBHOOK = "wh_"
+EVENT = "evt_"
+DELIVERY = "whd_"
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _SHIFTS = range(120, -1, -10)
@@ -88,6 +91,18 @@ def media_id(job_id: str) -> str:
 def is_media_id(value: str) -> bool:
     """Whether a text has the form of an id of media: `jan_` and a ULID in lower case."""
     return _MEDIA.fullmatch(value) is not None
+
+
+def event_id(object_id: str, tenant: str, event_type: str) -> str:
+    """The id of what happened to an object, such as a response that completed: always the same one.
+
+    Raises ValueError where the object's id does not end in a ULID.
+    """
+    ulid = object_id[-JOB_ID_LENGTH:]
+    if not is_ulid(ulid):
+        message = f"{object_id!r} does not end in a ULID"
+        raise ValueError(message)
+    return EVENT + derived_ulid(ulid, f"{tenant} {event_type}")
 
 
 def chat_id(job_id: str) -> str:

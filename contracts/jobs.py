@@ -137,8 +137,17 @@ class ResponseJob(Message):
     """Whether nobody wants it any more."""
 
 
+class WebhookJob(Message):
+    """A webhook is to be delivered now. What is sent, and where, its row tells; the same word twice changes
+    nothing."""
+
+    kind: Literal["webhook"] = "webhook"
+    delivery_id: str
+
+
 CompletionEnvelope = Envelope[CompletionJob]
 MediaEnvelope = Envelope[MediaJob]
 ToolEnvelope = Envelope[ToolJob]
 ResponseEnvelope = Envelope[ResponseJob]
-JobEnvelope = CompletionEnvelope | MediaEnvelope | ToolEnvelope | ResponseEnvelope
+WebhookEnvelope = Envelope[WebhookJob]
+JobEnvelope = CompletionEnvelope | MediaEnvelope | ToolEnvelope | ResponseEnvelope | WebhookEnvelope

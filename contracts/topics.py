@@ -7,7 +7,14 @@ from pydantic import TypeAdapter
 
 from contracts.envelope import Lane
 from contracts.events import EVENT
-from contracts.jobs import CompletionEnvelope, JobEnvelope, MediaEnvelope, ResponseEnvelope, ToolEnvelope
+from contracts.jobs import (
+    CompletionEnvelope,
+    JobEnvelope,
+    MediaEnvelope,
+    ResponseEnvelope,
+    ToolEnvelope,
+    WebhookEnvelope,
+)
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -89,6 +96,15 @@ RESPONSE = Topic(
     summary="Responses that are to go on",
     dead_letter=f"jobs.response{DEAD_SUFFIX}",
 )
+WEBHOOK = Topic(
+    name="jobs.webhook.v1",
+    key="delivery_id",
+    partitions=JOB_PARTITIONS,
+    retention_ms=7 * DAY_MS,
+    payload=TypeAdapter(WebhookEnvelope),
+    summary="Webhooks that are to be delivered",
+    dead_letter=f"jobs.webhook{DEAD_SUFFIX}",
+)
 EVENTS = Topic(
     name="events.v1",
     key="job_id",
@@ -116,6 +132,6 @@ RETRIES: dict[int, Topic] = {
 
 def catalogue() -> list[Topic]:
     """Every topic of the product, in order of name."""
-    live = [*COMPLETION.values(), MEDIA, TOOL, RESPONSE, EVENTS, *RETRIES.values()]
+    live = [*COMPLETION.values(), MEDIA, TOOL, RESPONSE, WEBHOOK, EVENTS, *RETRIES.values()]
     dead = [dead_topic(topic) for topic in live if topic.dead_letter]
     return sorted([*live, *dead], key=lambda topic: topic.name)

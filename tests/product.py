@@ -57,6 +57,7 @@ class Product:
     media: list[Child] = field(default_factory=list)
     tools: list[Child] = field(default_factory=list)
     responses: list[Child] = field(default_factory=list)
+    webhooks: list[Child] = field(default_factory=list)
     ledgers: list[Child] = field(default_factory=list)
     retries: list[Child] = field(default_factory=list)
     urls: list[str] = field(default_factory=list)
@@ -95,6 +96,10 @@ class Product:
     async def add_responses(self, extra: Mapping[str, str] | None = None) -> Child:
         """Start a worker that lets responses go on, with settings of its own if any."""
         return await self._add("workers.response", self.responses, extra)
+
+    async def add_webhooks(self, extra: Mapping[str, str] | None = None) -> Child:
+        """Start a worker that delivers webhooks, with settings of its own if any."""
+        return await self._add("workers.webhook", self.webhooks, extra)
 
     async def _add(self, module: str, running: list[Child], extra: Mapping[str, str] | None) -> Child:
         port = self.servers.place.ports.take(0)
@@ -155,7 +160,8 @@ class Product:
 
     async def close(self) -> None:
         """Stop everything."""
-        workers = [*self.workers, *self.media, *self.tools, *self.responses, *self.ledgers, *self.retries]
+        workers = [*self.workers, *self.media, *self.tools, *self.responses, *self.webhooks]
+        workers += [*self.ledgers, *self.retries]
         await asyncio.gather(*(stop_child(child) for child in [*workers, *self.edges]))
 
     async def _start(self, module: str, port: int, settings: Mapping[str, str]) -> Child:

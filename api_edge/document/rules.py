@@ -69,7 +69,7 @@ class Operation:
     @property
     def is_limited(self) -> bool:
         """Whether there may be too much of it."""
-        return self.is_guarded or self.path.startswith((WITH_SECRETS, PUBLIC))
+        return self.is_guarded or self.path.startswith((*WITH_SECRETS, PUBLIC))
 
     @property
     def makes_jobs(self) -> bool:

@@ -40,6 +40,7 @@ TAGS = {
     "embeddings": "Texts as vectors",
     "media": "Images: sent, stored once, linked to and used in chats",
     "mcp": "Tools, by the Model Context Protocol and in plain JSON",
+    "webhooks": "Being told when something ends (standardwebhooks.com)",
     "jobs": "Where your work stands, and how to stop it",
     "admin": "For the role admin",
     "operations": "For probes and operators",

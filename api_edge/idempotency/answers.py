@@ -1,8 +1,8 @@
 """Keys of requests that are answered at once: the answer is stored before it is sent, and given again.
 
 Only what was done is stored. An error releases the key: nothing was done, or what was done is not known to be
-whole, and asking again asks anew. Identity's routes are left out: their answers hold secrets, which are never
-stored.
+whole, and asking again asks anew. The routes of identity and of webhooks are left out: their answers hold
+secrets, which are never stored.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ DEAD_SECONDS = 70.0
 MOST_KEPT = 1024 * 1024
 """Bytes of an answer; a larger one is passed on, and the key is answered without it."""
 KEPT_HEADERS = frozenset({b"content-type", b"location", b"cache-control", b"etag"})
-WITH_SECRETS = "/auth/"
+WITH_SECRETS = ("/auth/", "/v1/webhook")
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ _ALIASES = (
     ("/responses/v1/", "/v1/"),
     ("/media/v1/", "/v1/"),
 )
-_SHARED = ("/v1/version", "/v1/jobs/", "/auth/")
+_SHARED = ("/v1/version", "/v1/jobs/", "/v1/webhook", "/auth/")
 
 
 def canonical(path: str) -> str:

@@ -16,7 +16,7 @@ WORKER_METRICS_PORT = 9464
 LONGEST_DRAIN = 5.0
 """Seconds: on a desk, Ctrl-C is meant."""
 STOP_MARGIN = 5.0
-WORKERS = ("completion", "response", "media", "tool", "ledger", "retry")
+WORKERS = ("completion", "response", "media", "tool", "webhook", "ledger", "retry")
 """One worker of each kind: the module is `workers.<kind>`."""
 
 

@@ -28,6 +28,7 @@ from infra.settings.search import SearchSettings
 from infra.settings.stack import StackSettings
 from infra.settings.telemetry import TelemetrySettings
 from infra.settings.tools import ToolSettings
+from infra.settings.webhooks import WebhookSettings
 from infra.settings.whole import Settings
 from infra.settings.worker import MAX_RETRIES, WorkerSettings
 
@@ -67,6 +68,7 @@ __all__ = [
     "SurfaceName",
     "TelemetrySettings",
     "ToolSettings",
+    "WebhookSettings",
     "Words",
     "WorkerSettings",
     "inherited_environment",

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 KIB = 1024
@@ -32,6 +32,9 @@ def merged(defaults: dict[str, int]) -> BeforeValidator:
 
 
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(words)]
+Seconds = Annotated[
+    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], NoDecode, BeforeValidator(words)
+]
 Pairs = Annotated[dict[str, int], NoDecode, BeforeValidator(pairs)]
 
 

@@ -73,6 +73,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "workers.media": (_database, _objects),
     "workers.tool": (_database, _objects, _seal_keys),
     "workers.response": (_database, _objects),
+    "workers.webhook": (_database, _objects, _seal_keys),
     "workers.ledger": (_database,),
     "workers.retry": (),
     "infra.provision": (_database, _objects, _auth_secret, _seal_keys),

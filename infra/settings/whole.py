@@ -26,6 +26,7 @@ from infra.settings.seal import SealSettings
 from infra.settings.search import SearchSettings
 from infra.settings.telemetry import TelemetrySettings
 from infra.settings.tools import ToolSettings
+from infra.settings.webhooks import WebhookSettings
 from infra.settings.worker import WorkerSettings
 
 
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     mcp: McpSettings = Field(default_factory=McpSettings)
     responses: ResponseSettings = Field(default_factory=ResponseSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
     provider: ProviderSettings = Field(default_factory=ProviderSettings)
     relay: RelaySettings = Field(default_factory=RelaySettings)
     edge: EdgeSettings = Field(default_factory=EdgeSettings)

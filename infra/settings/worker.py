@@ -3,19 +3,14 @@
 import socket
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode
+from pydantic import Field
+from pydantic_settings import BaseSettings
 
-from infra.settings.fields import MIB, section, words
+from infra.settings.fields import MIB, Seconds, section
 
 MAX_RETRIES = 3
 """There is a retry topic for each of so many further attempts."""
-Delays = Annotated[
-    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...],
-    NoDecode,
-    BeforeValidator(words),
-    Field(max_length=MAX_RETRIES),
-]
+Delays = Annotated[Seconds, Field(max_length=MAX_RETRIES)]
 
 
 class WorkerSettings(BaseSettings):

@@ -2,13 +2,17 @@
 
 from infra.database import Database
 from infra.sealing import Sealer
-from infra.store import mcp_servers, providers, signing_keys
+from infra.store import mcp_servers, providers, signing_keys, webhook_endpoints
 from infra.store.sealed import Resealed, SealedColumn, reseal_column
 
 COLUMNS: tuple[SealedColumn, ...] = (
     signing_keys.SEALED,
     providers.SEALED,
     mcp_servers.SEALED_SECRETS,
+    webhook_endpoints.ENDPOINT_SECRET,
+    webhook_endpoints.ENDPOINT_FORMER,
+    webhook_endpoints.TENANT_SECRET,
+    webhook_endpoints.TENANT_FORMER,
 )
 
 

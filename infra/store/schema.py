@@ -34,6 +34,8 @@ from infra.store.table import Table
 from infra.store.tool_calls import ToolCallRow
 from infra.store.usage import UsageRow
 from infra.store.users import User
+from infra.store.webhook_endpoints import WebhookEndpointRow, WebhookSecretRow
+from infra.store.webhooks import WebhookDeliveryRow
 
 TABLES: tuple[type[Table], ...] = (
     *(User, SigningKeyRow, RefreshToken, ApiKeyRow, DenialRow, BudgetRow, AuditRow),
@@ -42,6 +44,7 @@ TABLES: tuple[type[Table], ...] = (
     *(McpToolRow, McpLimitRow, McpServerRow, ToolCallRow),
     *(FileDocumentRow, FileChunkRow, FileSearchUsageRow),
     *(SandboxSessionRow, ResponseRow, ResponseItemRow, ResponseStepRow, OutboxRow),
+    *(WebhookEndpointRow, WebhookSecretRow, WebhookDeliveryRow),
     *(JobRow, LedgerPosition, IdempotencyRow, ResultRow, RedriveRow, UsageRow),
 )
 

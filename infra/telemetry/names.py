@@ -113,6 +113,7 @@ class Metric(StrEnum):
     TOOL_SECONDS = "jan_tool_seconds"
     RESPONSE_SECONDS = "jan_response_seconds"
     RESPONSE_STEPS = "jan_response_steps_total"
+    WEBHOOK_SECONDS = "jan_webhook_seconds"
     SEARCH_CALLS = "jan_search_engine_calls_total"
     SEARCH_BREAKER = "jan_search_engine_breaker"
     MEDIA_SWEPT = "jan_media_swept_total"

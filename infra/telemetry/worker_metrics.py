@@ -126,6 +126,15 @@ class WorkerMetrics:
                 registry=registry,
             )
         )
+        self._webhooks = Series(
+            Histogram(
+                Metric.WEBHOOK_SECONDS,
+                "Seconds of one try at a webhook, by what follows from it",
+                ("outcome",),
+                buckets=WORK_BUCKETS,
+                registry=registry,
+            )
+        )
         self._responses = Series(
             Histogram(
                 Metric.RESPONSE_SECONDS,
@@ -204,6 +213,10 @@ class WorkerMetrics:
     def tool_called(self, tool: str, outcome: str, seconds: float) -> None:
         """A call of a tool is over: completed, failed, or the code of an error of ours."""
         self._tools.of(tool, outcome).observe(seconds)
+
+    def webhook_tried(self, outcome: str, seconds: float) -> None:
+        """A try at a webhook is over: delivered, again or given_up."""
+        self._webhooks.of(outcome).observe(seconds)
 
     def response_ended(self, status: str, seconds: float) -> None:
         """A response is over, so many seconds after it was asked for."""

@@ -43,6 +43,14 @@ async def response_worker(product: Product) -> Product:
 
 
 @pytest.fixture
+async def webhook_worker(product: Product) -> Product:
+    """The product, with a worker that delivers webhooks; it stays for the tests that follow."""
+    if not product.webhooks:
+        await product.add_webhooks()
+    return product
+
+
+@pytest.fixture
 async def sdk(product: Product, token: str) -> AsyncIterator[AsyncOpenAI]:
     """The official Python SDK; it does not retry, so that each answer is seen."""
     async with AsyncOpenAI(

@@ -11,6 +11,7 @@ from tests.acceptance.asking import CHAT, HELLO, Json
 from tests.acceptance.pictures import MEDIA, picture, uploaded
 
 CONVERSATIONS = "/v1/conversations"
+WEBHOOKS = "/v1/webhook"
 EMBEDDINGS = "/v1/embeddings"
 SHARES = ("/v1/shares/{share_id}", "/v1/public/shares/{slug}")
 CALL_ID = "call_7f3a"
@@ -38,6 +39,8 @@ async def named(session: aiohttp.ClientSession, path: str, body: object) -> Name
         return await _of_media(session, path, body)
     if path.startswith(CONVERSATIONS):
         return await _of_conversation(session, path, body)
+    if path.startswith(WEBHOOKS):
+        return await _of_webhook(session, path, body)
     if path in SHARES:
         return await _of_share(session, path, body)
     if path == EMBEDDINGS and isinstance(body, dict):
@@ -81,6 +84,17 @@ async def _of_share(session: aiohttp.ClientSession, path: str, body: object) -> 
     one = (await _made(session, CHAT, {**HELLO, "conversation": {}}))["conversation"]["id"]
     shared = await _made(session, f"{CONVERSATIONS}/{one}/share", {})
     return Named(path.format(share_id=shared["id"], slug=shared["slug"]), body)
+
+
+async def _of_webhook(session: aiohttp.ClientSession, path: str, body: object) -> Named:
+    """An endpoint, and a test of it; it stands where somebody answers at all: at this very edge."""
+    asked = {"name": "mine", "url": str(session._build_url("/readyz")), "event_types": ["response.completed"]}
+    made = (await _made(session, "/v1/webhooks", asked))["id"]
+    if "{delivery_id}" in path:
+        await _made(session, f"/v1/webhooks/{made}/test", {"event_type": "response.completed"})
+        async with session.get("/v1/webhooks/deliveries") as answer:
+            path = path.replace("{delivery_id}", (await answer.json())["data"][0]["id"])
+    return Named(path.replace("{webhook_endpoint_id}", made), body)
 
 
 async def _of_media(session: aiohttp.ClientSession, path: str, body: object) -> Named:

@@ -17,7 +17,7 @@ from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
 
-pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker", "response_worker")
+pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker", "response_worker", "webhook_worker")
 
 Json = dict[str, Any]  # an OpenAPI document, and parts of it
 

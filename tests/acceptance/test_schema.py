@@ -33,7 +33,7 @@ ENDS_SESSIONS = r"^/auth/logout$"
 """Told with the run's own token, it would turn all that follows into 401."""
 
 
-pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker", "response_worker")
+pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker", "response_worker", "webhook_worker")
 
 
 @pytest.fixture

@@ -14,8 +14,10 @@ import pytest
 
 from contracts.ids import (
     CONVERSATION,
+    DELIVERY,
     PROJECT,
     SHARE,
+    WEBHOOK,
     chat_id,
     job_id_of,
     media_id,
@@ -59,7 +61,7 @@ OPEN = {
 }
 """What anyone may ask without credentials. What isn't here is guarded."""
 
-pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker", "response_worker")
+pytestmark = pytest.mark.usefixtures("media_worker", "tool_worker", "response_worker", "webhook_worker")
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,30 @@ async def media(owner: Client) -> str:
     return str((await uploaded(owner, picture()))["id"])
 
 
+async def webhook(owner: Client) -> str:
+    """A webhook endpoint at which nobody listens: the one that there is, as a tenant may have only a few."""
+    async with owner.get("/v1/webhooks") as answer:
+        kept = [row["id"] for row in (await answer.json())["data"]]
+    if kept:
+        return str(kept[0])
+    body = {"name": "mine", "url": "http://127.0.0.1:9/", "event_types": ["response.completed"]}
+    async with owner.post("/v1/webhooks", json=body) as answer:
+        assert answer.status == 201, await answer.text()
+        return str((await answer.json())["id"])
+
+
+async def delivery(owner: Client) -> str:
+    """A delivery: a test, which failed."""
+    path = f"/v1/webhooks/{await webhook(owner)}/test"
+    async with owner.post(path, json={"event_type": "response.completed"}) as answer:
+        assert answer.status == 400, await answer.text()
+    async with owner.get("/v1/webhooks/deliveries?limit=1") as answer:
+        return str((await answer.json())["data"][0]["id"])
+
+
 KINDS = {
+    "webhook_endpoint_id": Kind(webhook, lambda: new_id(WEBHOOK), "/v1/webhooks/{}"),
+    "delivery_id": Kind(delivery, lambda: new_id(DELIVERY), "/v1/webhooks/deliveries/{}"),
     "tool_call_id": Kind(tool_call, new_ulid, "/v1/mcp/calls/{}"),
     "media_id": Kind(media, lambda: media_id(new_ulid()), "/v1/media/{}"),
     "share_id": Kind(share, lambda: new_id(SHARE), "/v1/shares"),
@@ -177,6 +202,7 @@ NO_ONES = {
     ("body", "previous_response_id"): "tried in test_responses",
     ("body", "prompt_cache_key"): "the caller's own word",
     ("query", "provider_id"): "for admins alone",
+    ("query", "webhook_endpoint_id"): "filters the caller's own deliveries",
     ("query", "response_id"): "filters the caller's own calls",
     ("body", "id"): "of a JSON-RPC request: its caller's own name for it",
     ("body", "provider_id"): "for admins alone",
@@ -206,11 +232,20 @@ LISTED = {
     "GET /v1/projects": "project_id",
     "GET /v1/responses": "response_id",
     "GET /v1/shares": "share_id",
+    "GET /v1/webhook_endpoints": "webhook_endpoint_id",
+    "GET /v1/webhooks": "webhook_endpoint_id",
+    "GET /v1/webhooks/deliveries": "delivery_id",
 }
 """What kind of object a list's `after` names, where the list is of no object itself."""
 BODIES: dict[str, Json] = {
     "POST /v1/chat/completions/{completion_id}": {"metadata": {"topic": "theirs"}},
     "POST /v1/conversations/{conversation_id}/share": {},
+    "POST /v1/webhook_endpoints/{webhook_endpoint_id}": {"name": "theirs"},
+    "PATCH /v1/webhook_endpoints/{webhook_endpoint_id}": {"name": "theirs"},
+    "POST /v1/webhook_endpoints/{webhook_endpoint_id}/test": {"event_type": "response.failed"},
+    "POST /v1/webhooks/{webhook_endpoint_id}": {"name": "theirs"},
+    "PATCH /v1/webhooks/{webhook_endpoint_id}": {"name": "theirs"},
+    "POST /v1/webhooks/{webhook_endpoint_id}/test": {"event_type": "response.failed"},
     "PATCH /v1/projects/{project_id}": {"name": "theirs"},
     "POST /v1/conversations/{conversation_id}": {"title": "theirs"},
     "PATCH /v1/conversations/{conversation_id}": {"title": "theirs"},

@@ -18,7 +18,7 @@ from contracts.events import (
     Redriven,
     Usage,
 )
-from contracts.ids import media_id, response_id
+from contracts.ids import DELIVERY, media_id, response_id
 from contracts.jobs import (
     CompletionEnvelope,
     CompletionJob,
@@ -30,8 +30,10 @@ from contracts.jobs import (
     ResponseJob,
     ToolEnvelope,
     ToolJob,
+    WebhookEnvelope,
+    WebhookJob,
 )
-from contracts.topics import EVENTS, MEDIA, RESPONSE, RETRIES, TOOL, Topic, dead_topic
+from contracts.topics import EVENTS, MEDIA, RESPONSE, RETRIES, TOOL, WEBHOOK, Topic, dead_topic
 
 JOB = "01ARYZ6S41TSV4RRFFQ69G5FAV"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -99,6 +101,20 @@ def response_envelope() -> ResponseEnvelope:
     )
 
 
+def webhook_envelope() -> WebhookEnvelope:
+    """A word about a webhook."""
+    return WebhookEnvelope(
+        job_id=JOB,
+        kind="webhook",
+        tenant="t1",
+        caller=Caller(user_id="", tenant="t1"),
+        lane=Lane.DEFAULT,
+        asked_at=NOON,
+        deadline=LATER,
+        job=WebhookJob(delivery_id=DELIVERY + JOB),
+    )
+
+
 def events() -> list[Event]:
     """One event of each kind."""
     error = ApiError(ErrorCode.PROVIDER_ERROR, "The provider failed").detail
@@ -122,16 +138,18 @@ def records_of(topic: Topic) -> list[Message]:
     if topic == EVENTS:
         return list(events())
     files: list[Message] = [media_envelope(source) for source in MediaSource]
-    if topic in (MEDIA, dead_topic(MEDIA)):
-        return files
-    if topic in (RESPONSE, dead_topic(RESPONSE)):
-        return [response_envelope()]
     ref = ObjectRef(bucket="jan", key=f"jobs/t1/{JOB}.json", size=300_000)
-    calls: list[Message] = [tool_envelope(), tool_envelope(ref)]
-    if topic in (TOOL, dead_topic(TOOL)):
-        return calls
+    others: dict[str, list[Message]] = {
+        MEDIA.name: files,
+        TOOL.name: [tool_envelope(), tool_envelope(ref)],
+        RESPONSE.name: [response_envelope()],
+        WEBHOOK.name: [webhook_envelope()],
+    }
+    for live in (MEDIA, TOOL, RESPONSE, WEBHOOK):
+        if topic in (live, dead_topic(live)):
+            return others[live.name]
     return [
         envelope(),
         envelope(ref=ref),
-        *([*files, *calls, response_envelope()] if topic in RETRIES.values() else []),
+        *([record for some in others.values() for record in some] if topic in RETRIES.values() else []),
     ]

@@ -63,6 +63,7 @@ def test_services_of_the_product_are_named_as_their_rooms(repository: Path) -> N
         "workers.media",
         "workers.tool",
         "workers.response",
+        "workers.webhook",
         "workers.ledger",
         "workers.retry",
     }
@@ -149,7 +150,7 @@ def test_just_secrets_fills_what_the_production_profile_asks_of_every_room(
     "name",
     [
         *("api_edge", "workers.completion", "workers.media", "workers.tool", "workers.response"),
-        *("workers.ledger", "workers.retry"),
+        *("workers.webhook", "workers.ledger", "workers.retry"),
     ],
 )
 def test_probes_ask_a_route_that_is_served_on_a_port_that_is_served(repository: Path, name: str) -> None:
@@ -180,7 +181,8 @@ def test_rooms_wait_until_what_they_need_is_healthy_and_provisioned(repository: 
             expected = "service_completed_successfully" if name == "provision" else "service_healthy"
             assert wait["condition"] == expected
             assert name == "provision" or "test" in everything[name]["healthcheck"]
-    for name in ("api_edge", "workers.completion", "workers.media", "workers.tool", "workers.response"):
+    talking = ("completion", "media", "tool", "response", "webhook")
+    for name in ("api_edge", *(f"workers.{room}" for room in talking)):
         assert everything[name]["depends_on"].keys() == {"provision", "kafka", "valkey", "postgres", "minio"}
     assert everything["workers.ledger"]["depends_on"].keys() == {"provision", "kafka", "postgres"}
     assert everything["workers.retry"]["depends_on"].keys() == {"provision", "kafka"}
@@ -218,6 +220,7 @@ def test_rooms_get_more_time_to_stop_than_they_take_to_drain(repository: Path) -
         "workers.media",
         "workers.tool",
         "workers.response",
+        "workers.webhook",
         "workers.ledger",
         "workers.retry",
     ):

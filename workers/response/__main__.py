@@ -41,7 +41,7 @@ def _room(tools: Tools) -> ResponseWork:
         database=tools.database,
         looks=relaying,
         sending=Sending(tools.database, tools.producer, logs, relaying, tools.failpoints),
-        afterwards=Afterwards(),
+        afterwards=Afterwards(tools.database, tools.producer),
         metrics=tools.metrics,
         failpoints=tools.failpoints,
     )

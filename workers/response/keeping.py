@@ -2,22 +2,38 @@
 
 from datetime import datetime
 
-from contracts.ids import JOB_ID_LENGTH
+from contracts.errors import ApiError
+from contracts.ids import JOB_ID_LENGTH, event_id
+from contracts.responses.plan import ResponsePlan
 from contracts.wire.items import MAX_CALL_ID, OURS, OURS_SHOWN
-from infra.database import Transaction
+from infra.announcing import WebhookProducer, announce
+from infra.database import Database, Transaction
 from infra.store.response_items import ResponseItemRow, items_of_response
 from infra.store.responses import ResponseRow
 from infra.store.turns import NewItem, NewTurn, append_turn
+from infra.store.webhooks import record_event, recorded_for
 
 KEEPS = frozenset({"completed", "incomplete"})
 """Ends with which a conversation goes on."""
 
 
 class Afterwards:
-    """Keeps what was said."""
+    """Keeps what was said, and has webhooks told."""
+
+    def __init__(self, database: Database, producer: WebhookProducer) -> None:
+        self._database = database
+        self._producer = producer
 
     async def ended(self, session: Transaction, row: ResponseRow, now: datetime) -> None:
-        """Append the response to its conversation. Raises ApiError."""
+        """Append the response to its conversation, and record who is to be told. Raises ApiError."""
+        await record_event(
+            session,
+            tenant=row.tenant,
+            event_type=_event_type(row),
+            object_id=row.response_id,
+            now=now,
+            extra_url=ResponsePlan.model_validate(row.plan).webhook_url,
+        )
         if row.conversation_id is None or row.status not in KEEPS:
             return
         asked = await items_of_response(session, row.response_id, is_output=False)
@@ -25,7 +41,18 @@ class Afterwards:
         await append_turn(session, _turn(row, asked, answered), now)
 
     async def told(self, row: ResponseRow) -> None:
-        """Nobody waits for it."""
+        """Let webhooks be delivered now. What is not told here, their schedule finds."""
+        event = event_id(row.response_id, row.tenant, _event_type(row))
+        try:
+            async with self._database.begin() as session:
+                deliveries = await recorded_for(session, event)
+        except ApiError:
+            return
+        await announce(self._producer, row.tenant, deliveries)
+
+
+def _event_type(row: ResponseRow) -> str:
+    return f"response.{row.status}"
 
 
 def _turn(row: ResponseRow, asked: list[ResponseItemRow], answered: list[ResponseItemRow]) -> NewTurn:

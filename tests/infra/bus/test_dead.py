@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.ids import new_ulid
-from contracts.topics import COMPLETION, MEDIA, RESPONSE, RETRIES, TOOL, catalogue
+from contracts.topics import COMPLETION, MEDIA, RESPONSE, RETRIES, TOOL, WEBHOOK, catalogue
 from infra.bus.dead import Wanted, dead_topics, letter_at, newest_letters, origin_of, read_letters
 from infra.bus.letter import DeadLetter, Place
 from infra.bus.producer import Producer
@@ -131,7 +131,7 @@ def test_a_topic_is_named_by_itself_or_by_its_origin() -> None:
 def test_every_topic_with_dead_letters_is_looked_into() -> None:
     origins = {origin_of(topic).name for topic in dead_topics()}
 
-    jobs = (*COMPLETION.values(), MEDIA, TOOL, RESPONSE)
+    jobs = (*COMPLETION.values(), MEDIA, TOOL, RESPONSE, WEBHOOK)
     assert origins == {topic.name for topic in (*jobs, *RETRIES.values())}
 
 

@@ -103,7 +103,7 @@ def test_the_models_of_the_local_provider_are_offered(root: Path) -> None:
 
 PARTS = (
     *("kafka", "postgres", "valkey", "s3", "model", "embeddings"),
-    *("edge", "completion", "response", "media", "tool", "ledger", "retry"),
+    *("edge", "completion", "response", "media", "tool", "webhook", "ledger", "retry"),
 )
 
 

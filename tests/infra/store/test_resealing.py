@@ -19,7 +19,7 @@ pytestmark = pytest.mark.stack
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 KEYS = [new_signing_key(NOW, Algorithm.ES256) for _ in range(3)]
 
-NO_OTHERS = [Resealed("providers", 0, 0), Resealed("mcp_servers", 0, 0)]
+NO_OTHERS = [Resealed(column.name, 0, 0) for column in COLUMNS[1:]]
 
 
 def sealer(*names: str) -> Sealer:

@@ -1,9 +1,8 @@
 """Reads the providers' lists of models on a schedule, each time by one of all workers, and when told."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from contracts.errors import ApiError
@@ -20,13 +19,10 @@ from infra.store.providers import ProviderRow
 from infra.store.syncing import claim_due, next_due, not_synced, synced
 from workers.completion.core import ListedModel
 from workers.completion.routing.directory import Directory
+from workers.runtime.rounds import Rounds, kept_up
 
 LEASE = timedelta(seconds=60)
 """What one reading may take, before another worker tries."""
-PAUSE = 1.0
-"""Seconds between two tries while PostgreSQL is away."""
-LONGEST_WAIT = 30.0
-"""Seconds after which the schedule is looked at again, whatever is due."""
 
 log = logging.getLogger(__name__)
 
@@ -41,34 +37,20 @@ class Schedule:
         self._database = database
         self._notices = notices
         self._settings = settings
-        self._changed = asyncio.Event()
+        self._rounds = Rounds("models_not_synced", self.read_next, self._next_due)
 
     def heed(self, notice: Notice) -> None:
         """Something may be due."""
         if CHANGED in notice:
-            self._changed.set()
+            self._rounds.wake()
 
     async def look(self) -> None:
         """The same, for all that was missed."""
-        self._changed.set()
+        self._rounds.wake()
 
     async def keep(self) -> None:
         """Until cancelled: read every list that is due."""
-        while True:
-            self._changed.clear()
-            try:
-                while await self.read_next():
-                    pass
-                wait = await self._until_next()
-            except ApiError as error:
-                log.warning("models_not_synced", extra={"error": str(error)})
-                wait = PAUSE
-            except Exception:  # one provider must not end the lists of all others; its lease makes it wait
-                log.exception("models_not_synced")
-                wait = PAUSE
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
+        await self._rounds.keep()
 
     async def read_next(self) -> bool:
         """Read one list that is due; whether there was one. Raises DatabaseUnavailable."""
@@ -109,13 +91,9 @@ class Schedule:
         async with self._directory.contact(provider, endpoint).held() as client:
             return await client.models()
 
-    async def _until_next(self) -> float:
+    async def _next_due(self) -> datetime | None:
         async with self._database.begin() as session:
-            due = await next_due(session)
-        if due is None:
-            return LONGEST_WAIT
-        left = (due - datetime.now(UTC)).total_seconds()
-        return min(max(left, PAUSE / 10), LONGEST_WAIT)
+            return await next_due(session)
 
     def _interval(self) -> timedelta:
         return timedelta(seconds=self._settings.sync_interval)
@@ -124,14 +102,8 @@ class Schedule:
 @asynccontextmanager
 async def kept(schedule: Schedule, notices: Notices) -> AsyncIterator[None]:
     """Keep the schedule while the block runs."""
-    async with followed(notices, schedule.heed, schedule.look):
-        keeping = asyncio.create_task(schedule.keep())
-        try:
-            yield
-        finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
+    async with followed(notices, schedule.heed, schedule.look), kept_up(schedule.keep):
+        yield
 
 
 def _listed(model: Model, provider: Provider) -> Listed:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from contracts.tools.spec import ToolSpec
 from infra.database import Database
@@ -12,6 +12,7 @@ from infra.sealing import SealBroken, Sealer
 from infra.settings import McpSettings, ToolSettings
 from infra.store.mcp_servers import McpServerRow
 from infra.tools.servers import KnownServers, open_known_servers
+from workers.runtime.rounds import kept_up
 from workers.tool.ports import Tool
 from workers.tool.remote.contact import Contact
 from workers.tool.remote.schedule import RemoteTools
@@ -77,12 +78,8 @@ async def open_remote(
     async with open_known_servers(database, notices) as known:
         remote = Remote(known, settings, tools, sealer)
         schedule = RemoteTools(remote.contact, database, notices, settings)
-        async with followed(notices, schedule.heed, schedule.look):
-            keeping = asyncio.create_task(schedule.keep())
-            try:
+        try:
+            async with followed(notices, schedule.heed, schedule.look), kept_up(schedule.keep):
                 yield remote
-            finally:
-                keeping.cancel()
-                with suppress(asyncio.CancelledError):
-                    await keeping
-                await remote.close()
+        finally:
+            await remote.close()

@@ -6,12 +6,10 @@ A server that is away keeps its tools: they are off, and say why, until it is ba
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import mcp_types as types
 
-from contracts.errors import ApiError
 from infra.database import Database, Transaction
 from infra.notices import Notice, Notices
 from infra.sealing import SealBroken
@@ -20,14 +18,11 @@ from infra.store.mcp_servers import McpServerRow, claim_due_server, next_server_
 from infra.store.mcp_tools import all_tools, offer_tool, switch_off, withdraw_tools
 from infra.tools.reading import tell_changed
 from infra.tools.servers import CHANGED
+from workers.runtime.rounds import Rounds
 from workers.tool.remote.contact import Contact
 from workers.tool.remote.naming import taken_over
 from workers.tool.remote.watching import RemoteTrouble
 
-PAUSE = 1.0
-"""Seconds between two tries while PostgreSQL is away."""
-LONGEST_WAIT = 30.0
-"""Seconds after which the schedule is looked at again, whatever is due."""
 AT_ONCE = 8
 """Servers that are read at the same time: one that hangs holds up no other."""
 LETTERS = 500
@@ -50,22 +45,20 @@ class RemoteTools:
         self._database = database
         self._notices = notices
         self._settings = settings
-        self._changed = asyncio.Event()
+        self._rounds = Rounds("mcp_tools_not_read", self.read_next, self._next_due, at_once=AT_ONCE)
 
     def heed(self, notice: Notice) -> None:
         """Something may be due."""
         if CHANGED in notice:
-            self._changed.set()
+            self._rounds.wake()
 
     async def look(self) -> None:
         """The same, for all that was missed."""
-        self._changed.set()
+        self._rounds.wake()
 
     async def keep(self) -> None:
         """Until cancelled: read every list that is due, several at once."""
-        async with asyncio.TaskGroup() as readers:
-            for _ in range(AT_ONCE):
-                readers.create_task(self._read_on())
+        await self._rounds.keep()
 
     async def read_next(self) -> bool:
         """Read one list that is due; whether there was one. Raises DatabaseUnavailable."""
@@ -81,23 +74,6 @@ class RemoteTools:
         else:
             await self._take(row, tools)
         return True
-
-    async def _read_on(self) -> None:
-        while True:
-            self._changed.clear()
-            try:
-                while await self.read_next():
-                    pass
-                wait = await self._until_next()
-            except ApiError as error:
-                log.warning("mcp_tools_not_read", extra={"error": str(error)})
-                wait = PAUSE
-            except Exception:  # one server must not end the lists of all others; its lease makes it wait
-                log.exception("mcp_tools_not_read")
-                wait = PAUSE
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await self._changed.wait()
 
     async def _listed(self, row: McpServerRow) -> Sequence[types.Tool]:
         """Raises RemoteTrouble, SealBroken."""
@@ -145,13 +121,9 @@ class RemoteTools:
         reason = f"the server {row.name} failed: {why}"[:LETTERS].replace("\0", "")
         return await switch_off(session, row.name, reason)
 
-    async def _until_next(self) -> float:
+    async def _next_due(self) -> datetime | None:
         async with self._database.begin() as session:
-            due = await next_server_due(session)
-        if due is None:
-            return LONGEST_WAIT
-        left = (due - datetime.now(UTC)).total_seconds()
-        return min(max(left, PAUSE / 10), LONGEST_WAIT)
+            return await next_server_due(session)
 
     def _lease(self) -> timedelta:
         return timedelta(seconds=2 * (self._settings.connect_timeout + self._settings.list_timeout))

@@ -1,0 +1,1 @@
+"""What a try's outcome means, and how what is sent is signed."""
