@@ -37,18 +37,23 @@ class Topic:
     dead_letter: str | None = None
 
 
-def completion_topic(lane: Lane) -> Topic:
-    """The topic of a lane's completion jobs."""
-    name = f"jobs.completion.{lane.value}"
+def job_topic(kind: str, payload: TypeAdapter[Any], summary: str, key: str = "job_id") -> Topic:
+    """The topic of a kind of jobs."""
     return Topic(
-        name=f"{name}.v1",
-        key="job_id",
+        name=f"jobs.{kind}.v1",
+        key=key,
         partitions=JOB_PARTITIONS,
         retention_ms=7 * DAY_MS,
-        payload=TypeAdapter(CompletionEnvelope),
-        summary=f"Chat completion jobs of the {lane.value} lane",
-        dead_letter=f"{name}{DEAD_SUFFIX}",
+        payload=payload,
+        summary=summary,
+        dead_letter=f"jobs.{kind}{DEAD_SUFFIX}",
     )
+
+
+def completion_topic(lane: Lane) -> Topic:
+    """The topic of a lane's completion jobs."""
+    summary = f"Chat completion jobs of the {lane.value} lane"
+    return job_topic(f"completion.{lane.value}", TypeAdapter(CompletionEnvelope), summary)
 
 
 def worker_group(topic: Topic) -> str:
@@ -69,41 +74,13 @@ def dead_topic(topic: Topic) -> Topic:
 
 
 COMPLETION: dict[Lane, Topic] = {lane: completion_topic(lane) for lane in Lane}
-MEDIA = Topic(
-    name="jobs.media.v1",
-    key="job_id",
-    partitions=JOB_PARTITIONS,
-    retention_ms=7 * DAY_MS,
-    payload=TypeAdapter(MediaEnvelope),
-    summary="Files to be taken in",
-    dead_letter=f"jobs.media{DEAD_SUFFIX}",
+MEDIA = job_topic("media", TypeAdapter(MediaEnvelope), "Files to be taken in")
+TOOL = job_topic("tool", TypeAdapter(ToolEnvelope), "Calls of tools")
+RESPONSE = job_topic(
+    "response", TypeAdapter(ResponseEnvelope), "Responses that are to go on", key="response_id"
 )
-TOOL = Topic(
-    name="jobs.tool.v1",
-    key="job_id",
-    partitions=JOB_PARTITIONS,
-    retention_ms=7 * DAY_MS,
-    payload=TypeAdapter(ToolEnvelope),
-    summary="Calls of tools",
-    dead_letter=f"jobs.tool{DEAD_SUFFIX}",
-)
-RESPONSE = Topic(
-    name="jobs.response.v1",
-    key="response_id",
-    partitions=JOB_PARTITIONS,
-    retention_ms=7 * DAY_MS,
-    payload=TypeAdapter(ResponseEnvelope),
-    summary="Responses that are to go on",
-    dead_letter=f"jobs.response{DEAD_SUFFIX}",
-)
-WEBHOOK = Topic(
-    name="jobs.webhook.v1",
-    key="delivery_id",
-    partitions=JOB_PARTITIONS,
-    retention_ms=7 * DAY_MS,
-    payload=TypeAdapter(WebhookEnvelope),
-    summary="Webhooks that are to be delivered",
-    dead_letter=f"jobs.webhook{DEAD_SUFFIX}",
+WEBHOOK = job_topic(
+    "webhook", TypeAdapter(WebhookEnvelope), "Webhooks that are to be delivered", key="delivery_id"
 )
 EVENTS = Topic(
     name="events.v1",

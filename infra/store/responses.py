@@ -1,6 +1,5 @@
 """Responses: what was asked for, how far each is, and how it ended."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -113,10 +112,15 @@ async def delete_response(session: AsyncSession, tenant: str, response_id: str) 
     return bool((await session.exec(gone)).rowcount)
 
 
-async def due_responses(session: AsyncSession, now: datetime, most: int) -> Sequence[ResponseRow]:
-    """Responses that are to be looked at, each for this transaction alone, the longest due first."""
+async def claim_due_response(session: AsyncSession, now: datetime, until: datetime) -> str | None:
+    """The response that is due for longest, which nobody else looks at until then; None where none is."""
     due = select(ResponseRow).where(col(ResponseRow.due_at) <= now).order_by(col(ResponseRow.due_at))
-    return (await session.exec(due.limit(most).with_for_update(skip_locked=True))).all()
+    row = (await session.exec(due.limit(1).with_for_update(skip_locked=True))).first()
+    if row is None:
+        return None
+    row.due_at = until
+    await session.flush()
+    return row.response_id
 
 
 async def next_response_due(session: AsyncSession) -> datetime | None:

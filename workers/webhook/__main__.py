@@ -5,23 +5,17 @@ from datetime import UTC, datetime, timedelta
 from pydantic import TypeAdapter
 
 from contracts.jobs import WebhookEnvelope
-from contracts.topics import WEBHOOK, worker_group
-from infra.bus.attempts import AttemptLimits
-from infra.bus.broker import open_broker
-from infra.bus.consumption import ConsumptionLimits
-from infra.bus.parallel import parallel_subscriber
+from contracts.topics import WEBHOOK
 from infra.outgoing.addresses import AddressPolicy
 from infra.outgoing.posting import Poster, PostTargets, open_poster
 from infra.process import run_process
 from infra.relay.placed import PlacedLogs
 from infra.sealing import Sealer
 from infra.settings import Settings, read_settings
-from workers.runtime.dead import DeadLetters
-from workers.runtime.load import LaneCounts, reported
 from workers.runtime.reading import Reading
-from workers.runtime.room import run_room
 from workers.runtime.rounds import Rounds, kept_up
 from workers.runtime.tools import Tools, open_tools
+from workers.runtime.words import consume_words
 from workers.webhook.burying import DeadDeliveries
 from workers.webhook.delivering import Deliveries, DeliveryMeans
 from workers.webhook.handler import WebhookWork
@@ -43,7 +37,7 @@ async def work(settings: Settings) -> None:
     ):
         deliveries, due = _deliveries(tools, poster)
         async with kept_up(due.keep), kept_up(_forgetting(deliveries).keep):
-            await _consume(tools, deliveries)
+            await consume_words(tools, WEBHOOK, _room(tools, deliveries))
 
 
 def _deliveries(tools: Tools, poster: Poster) -> tuple[Deliveries, Rounds]:
@@ -79,28 +73,10 @@ def _forgetting(deliveries: Deliveries) -> Rounds:
     return Rounds("webhooks_not_forgotten", deliveries.forget_some, next_time, longest_wait=longest)
 
 
-async def _consume(tools: Tools, deliveries: Deliveries) -> None:
-    worker = tools.settings.worker
+def _room(tools: Tools, deliveries: Deliveries) -> WebhookWork:
     logs = PlacedLogs(tools.line, tools.settings.relay.retention)
-    room = WebhookWork(Reading(TypeAdapter(WebhookEnvelope), worker), tools.database, deliveries, logs)
-    broker = open_broker(tools.settings.kafka)
-    counts = LaneCounts()
-    subscriber = parallel_subscriber(
-        broker,
-        WEBHOOK,
-        settings=tools.settings.kafka,
-        group_id=worker_group(WEBHOOK),
-        on_dead=DeadLetters([WEBHOOK], tools.producer, room, tools.name, tools.metrics).bury,
-        limits=ConsumptionLimits(
-            max_jobs=worker.max_jobs,
-            drain_timeout=worker.drain_timeout,
-            attempts=AttemptLimits(max_attempts=worker.max_attempts),
-        ),
-        observer=tools.metrics.consumer,
-    )
-    subscriber(counts.counted(WEBHOOK.name, worker.max_jobs, room.on_record))
-    async with reported(tools.board, tools.name, counts):
-        await run_room(broker, [subscriber], worker, tools.registry, tools.checks)
+    reading = Reading(TypeAdapter(WebhookEnvelope), tools.settings.worker)
+    return WebhookWork(reading, tools.database, deliveries, logs)
 
 
 if __name__ == "__main__":
