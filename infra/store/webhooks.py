@@ -114,10 +114,10 @@ async def record_event(
         return []
     recording = insert(WebhookDeliveryRow).values([row.model_dump() for row in rows])
     await session.exec(recording.on_conflict_do_nothing(index_elements=["event_id", "receiver"]))
-    return await recorded_for(session, event.id)
+    return await _recorded(session, event.id)
 
 
-async def recorded_for(session: AsyncSession, event: str) -> list[str]:
+async def _recorded(session: AsyncSession, event: str) -> list[str]:
     """The ids of the deliveries that were recorded for this event id (`contracts.ids.event_id`)."""
     found = select(WebhookDeliveryRow.delivery_id).where(col(WebhookDeliveryRow.event_id) == event)
     return list((await session.exec(found.order_by(col(WebhookDeliveryRow.delivery_id)))).all())

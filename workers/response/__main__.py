@@ -42,7 +42,7 @@ def _room(tools: Tools) -> ResponseWork:
         database=tools.database,
         looks=relaying,
         sending=Sending(tools.database, tools.producer, logs, relaying, tools.failpoints),
-        afterwards=Afterwards(tools.database, tools.producer),
+        afterwards=Afterwards(tools.producer),
         metrics=tools.metrics,
         failpoints=tools.failpoints,
     )

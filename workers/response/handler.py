@@ -41,11 +41,11 @@ log = logging.getLogger(__name__)
 class Afterwards(Protocol):
     """What else is done in the transaction in which a response ends."""
 
-    async def ended(self, session: Transaction, row: ResponseRow, now: datetime) -> None:
-        """It has ended: keep and record what others wait for. Raises ApiError."""
+    async def ended(self, session: Transaction, row: ResponseRow, now: datetime) -> Sequence[str]:
+        """It has ended: keep and record what others wait for; the deliveries of webhooks. Raises ApiError."""
 
-    async def told(self, row: ResponseRow) -> None:
-        """That is committed. Never raises."""
+    async def told(self, row: ResponseRow, deliveries: Sequence[str]) -> None:
+        """That is committed. Never raises BusError."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class ResponseWork:
 
     async def _stepped(self, response_id: str, decide: "Decide", *, is_cancelled: bool = False) -> None:
         means, now = self._means, datetime.now(UTC)
+        deliveries: Sequence[str] = ()
         async with means.database.begin() as session:
             row = await locked_response(session, response_id)
             if row is None:
@@ -112,20 +113,20 @@ class ResponseWork:
             decision = decide(state)
             if not decision.is_nothing:
                 waiting += await self._saved(session, row, decision, now)
+            if decision.is_last:
+                deliveries = await means.afterwards.ended(session, row, now)
         if not decision.is_nothing:
             self._count(row, decision)
             means.failpoints.hit(Moment.STEPPED)
         await means.sending.send(row, waiting)
         if decision.is_last:
-            await means.afterwards.told(row)
+            await means.afterwards.told(row, deliveries)
 
     async def _saved(
         self, session: Transaction, row: ResponseRow, decision: Decision, now: datetime
     ) -> Sequence[OutboxRow]:
         saving = Saving(session, row, now, self._means.worker)
         await saving.save(decision)
-        if decision.is_last:
-            await self._means.afterwards.ended(session, row, now)
         return saving.outbox
 
     def _count(self, row: ResponseRow, decision: Decision) -> None:

@@ -1,17 +1,17 @@
 """What else happens when a response ends: its conversation goes on with it, and webhooks are told."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.errors import ApiError
-from contracts.ids import JOB_ID_LENGTH, event_id
+from contracts.ids import JOB_ID_LENGTH
 from contracts.responses.plan import ResponsePlan
 from contracts.wire.items import MAX_CALL_ID, OURS, OURS_SHOWN
 from infra.announcing import WebhookProducer, announce
-from infra.database import Database, Transaction
+from infra.database import Transaction
 from infra.store.response_items import ResponseItemRow, items_of_response
 from infra.store.responses import ResponseRow
 from infra.store.turns import NewItem, NewTurn, append_turn
-from infra.store.webhooks import record_event, recorded_for
+from infra.store.webhooks import record_event
 
 KEEPS = frozenset({"completed", "incomplete"})
 """Ends with which a conversation goes on."""
@@ -20,39 +20,27 @@ KEEPS = frozenset({"completed", "incomplete"})
 class Afterwards:
     """Keeps what was said, and has webhooks told."""
 
-    def __init__(self, database: Database, producer: WebhookProducer) -> None:
-        self._database = database
+    def __init__(self, producer: WebhookProducer) -> None:
         self._producer = producer
 
-    async def ended(self, session: Transaction, row: ResponseRow, now: datetime) -> None:
+    async def ended(self, session: Transaction, row: ResponseRow, now: datetime) -> Sequence[str]:
         """Append the response to its conversation, and record who is to be told. Raises ApiError."""
-        await record_event(
+        if row.conversation_id is not None and row.status in KEEPS:
+            asked = await items_of_response(session, row.response_id, is_output=False)
+            answered = await items_of_response(session, row.response_id, is_output=True)
+            await append_turn(session, _turn(row, asked, answered), now)
+        return await record_event(
             session,
             tenant=row.tenant,
-            event_type=_event_type(row),
+            event_type=f"response.{row.status}",
             object_id=row.response_id,
             now=now,
             extra_url=ResponsePlan.model_validate(row.plan).webhook_url,
         )
-        if row.conversation_id is None or row.status not in KEEPS:
-            return
-        asked = await items_of_response(session, row.response_id, is_output=False)
-        answered = await items_of_response(session, row.response_id, is_output=True)
-        await append_turn(session, _turn(row, asked, answered), now)
 
-    async def told(self, row: ResponseRow) -> None:
+    async def told(self, row: ResponseRow, deliveries: Sequence[str]) -> None:
         """Let webhooks be delivered now. What is not told here, their schedule finds."""
-        event = event_id(row.response_id, row.tenant, _event_type(row))
-        try:
-            async with self._database.begin() as session:
-                deliveries = await recorded_for(session, event)
-        except ApiError:
-            return
         await announce(self._producer, row.tenant, deliveries)
-
-
-def _event_type(row: ResponseRow) -> str:
-    return f"response.{row.status}"
 
 
 def _turn(row: ResponseRow, asked: list[ResponseItemRow], answered: list[ResponseItemRow]) -> NewTurn:

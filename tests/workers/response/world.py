@@ -100,7 +100,7 @@ class World:
                 database=self.database,
                 looks=relaying,
                 sending=Sending(self.database, self.bus, self.logs, relaying, failpoints),
-                afterwards=Afterwards(self.database, self.bus),
+                afterwards=Afterwards(self.bus),
                 metrics=WorkerMetrics(open_registry("test", "0")),
                 failpoints=failpoints,
             ),
