@@ -79,6 +79,8 @@ class CompletionJob(ClaimChecked):
     is_stored: bool = False
     """Whether the completion can be read later, as OpenAI's `store` has it."""
     response: ResponseTurn | None = None
+    is_counted: bool = False
+    """Whether nothing but the tokens of a response's input is wanted; the body is its draft."""
 
 
 class MediaSource(StrEnum):

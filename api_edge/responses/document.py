@@ -5,6 +5,7 @@ from typing import Any, get_args
 from pydantic.json_schema import models_json_schema
 
 from api_edge.llm.document import FAILURES, REF, REFUSALS, on_disconnect
+from api_edge.responses.counting import PATH as COUNTED
 from api_edge.responses.create import PATH
 from api_edge.responses.resume import PATH as ONE
 from api_edge.responses.stream import CURSOR
@@ -16,7 +17,7 @@ from contracts.wire.response_tools import (
     McpServerTool,
     WebSearchTool,
 )
-from contracts.wire.responses import EXAMPLE_ID, CreateResponse, Included, ResponseShape
+from contracts.wire.responses import EXAMPLE_ID, CreateResponse, Included, InputTokens, ResponseShape
 
 EXAMPLE = {
     "model": "smollm2-135m-instruct",
@@ -24,6 +25,7 @@ EXAMPLE = {
     "max_output_tokens": 32,
     "stream": False,
 }
+COUNTED_EXAMPLE = {"model": EXAMPLE["model"], "input": EXAMPLE["input"]}
 STREAM_EXAMPLE = (
     'event: response.created\ndata: {"type":"response.created","sequence_number":0,"response":{...}}\n\n'
     'event: response.completed\ndata: {"type":"response.completed","sequence_number":9,"response":{...}}\n\n'
@@ -35,14 +37,15 @@ JsonObject = dict[str, Any]  # an OpenAPI document
 
 
 def add_responses(document: JsonObject) -> JsonObject:
-    """The document with responses in it: to ask for one, and to read one."""
-    models = (CreateResponse, ResponseShape, *TOOLS)
+    """The document with responses in it: to ask for one, to count its input, and to read one."""
+    models = (CreateResponse, ResponseShape, InputTokens, *TOOLS)
     _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=REF)
     components = document.setdefault("components", {}).setdefault("schemas", {})
     components.update(schemas["$defs"])
     tools = components[CreateResponse.__name__]["properties"]["tools"]
     tools["anyOf"][0]["items"] = {"anyOf": [_ref(tool) for tool in TOOLS]}
     document["paths"].setdefault(PATH, {}).update({"post": _creating()})
+    document["paths"].setdefault(COUNTED, {}).update({"post": _counting()})
     document["paths"].setdefault(ONE, {}).update({"get": _reading()})
     return document
 
@@ -64,6 +67,28 @@ def _creating() -> JsonObject:
             "content": {"application/json": {"schema": _ref(CreateResponse), "example": EXAMPLE}},
         },
         "responses": _answers(),
+        "x-codes": [*REFUSALS, *FAILURES, ErrorCode.UNSUPPORTED_PARAMETER, ErrorCode.MEDIA_NOT_FOUND],
+    }
+
+
+def _counting() -> JsonObject:
+    return {
+        "tags": ["responses"],
+        "summary": "Count a response's input",
+        "description": "The tokens with which the first turn of such a response would ask its model: the "
+        "history, the instructions and the tools included. Counted by the model's own template and "
+        "tokenizer where its provider offers them, else estimated; media are estimated. Nothing is made.",
+        "operationId": "count_input_tokens",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _ref(CreateResponse), "example": COUNTED_EXAMPLE}},
+        },
+        "responses": {
+            "200": {
+                "description": "The number",
+                "content": {"application/json": {"schema": _ref(InputTokens)}},
+            }
+        },
         "x-codes": [*REFUSALS, *FAILURES, ErrorCode.UNSUPPORTED_PARAMETER, ErrorCode.MEDIA_NOT_FOUND],
     }
 

@@ -9,6 +9,8 @@ from starlette.types import ASGIApp
 from api_edge.deps import Edge
 from api_edge.responses.asking import Asker
 from api_edge.responses.cancels import Cancels
+from api_edge.responses.counting import PATH as COUNTED
+from api_edge.responses.counting import input_tokens
 from api_edge.responses.create import PATH, ResponseCall
 from api_edge.responses.desk import ResponseDesk
 from api_edge.responses.events import FoldOf
@@ -45,14 +47,16 @@ class ResponseParts:
         return router
 
     def calls(self, edge: Edge, database: Database) -> dict[tuple[str, str], ASGIApp]:
-        """The hot route, by method and path."""
+        """The hot routes, by method and path."""
         cancels = Cancels(edge, database)
+        asker = Asker(edge, database, self.models, self.tools, self.settings)
         call = ResponseCall(
             edge,
-            Asker(edge, database, self.models, self.tools, self.settings),
+            asker,
             Keeping(edge, database, self.settings, self.retention),
             cancels,
             ResponseDesk(database, cancels),
             Streams(edge, self.fold_of),
         )
-        return {("POST", PATH): call}
+        counting = input_tokens(edge, asker, self.settings)
+        return {("POST", PATH): call, ("POST", COUNTED): counting}

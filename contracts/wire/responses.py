@@ -201,6 +201,13 @@ class ResponseShape(WireShape):
     execution_metadata: JsonObject = Field(description="`max_depth`, `actual_depth`, `total_duration_ms`")
 
 
+class InputTokens(WireShape):
+    """What a response would be asked with, in tokens."""
+
+    object: Literal["response.input_tokens"] = "response.input_tokens"
+    input_tokens: Annotated[int, Field(ge=0)]
+
+
 class ResponseDeleted(WireShape):
     """It is gone, with its items."""
 

@@ -13,6 +13,7 @@ from api_edge.documents import documented_api, generated, main, openapi_document
 from api_edge.mcp.door import PATH as MCP_PATH
 from api_edge.media.uploads import ASK_PATH, UPLOAD_PATH
 from api_edge.middleware.identity import is_public
+from api_edge.responses.counting import PATH as COUNTED
 from api_edge.responses.create import PATH as RESPONSES
 from contracts.errors import CATALOGUE, ErrorCode
 
@@ -158,9 +159,8 @@ async def served() -> set[tuple[str, str]]:
     nobody = cast("Any", None)  # routes are counted, and none is asked
     uploads = [("POST", ASK_PATH), ("POST", UPLOAD_PATH)]
     mcp = [(method, MCP_PATH) for method in ("POST", "GET", "DELETE")]
-    hot = {
-        (method.lower(), path) for method, path in [*hot_routes(nobody), ("POST", RESPONSES), *uploads, *mcp]
-    }
+    responses = [("POST", RESPONSES), ("POST", COUNTED)]
+    hot = {(method.lower(), path) for method, path in [*hot_routes(nobody), *responses, *uploads, *mcp]}
     async with documented_api() as api:
         cold = {
             (method.lower(), route.path_format or "")

@@ -14,7 +14,7 @@ from infra.settings import Settings, read_settings
 from workers.completion.handler import CompletionWork
 from workers.completion.media import StoredMedia
 from workers.completion.memory import Patience, open_memory
-from workers.completion.responses import ResponseKeeper, ResponsePreparation
+from workers.completion.responses import ResponseChats, ResponseCounting, ResponseKeeper, ResponsePreparation
 from workers.completion.routing.directory import open_directory
 from workers.completion.routing.health import reported
 from workers.completion.routing.schedule import Schedule, kept
@@ -42,14 +42,15 @@ async def work(settings: Settings) -> None:
             tools.failpoints,
         ) as memory,
     ):
-        responses = ResponsePreparation(tools.database, registered.resolve, memory.tokenizers)
+        chats = ResponseChats(tools.database, registered.resolve, memory.tokenizers)
         room = CompletionWork(
             directory, open_tries(upstream), tools.objects, tools.metrics, tools.tracing,
-            preparations=[responses, memory.recall],
+            preparations=[ResponsePreparation(chats), memory.recall],
             keeper=ResponseKeeper(tools.database, memory.keeper, tools.failpoints),
             media=StoredMedia(
                 tools.database, tools.objects, Presigner(settings.objects), settings.media, Patience()
             ),
+            counting=ResponseCounting(chats, tools.objects),
         )  # fmt: skip
         consumer = Consumer(tools, room, TypeAdapter(CompletionEnvelope))
         consumer.subscribe(list(COMPLETION.values()))

@@ -35,10 +35,12 @@ from workers.completion.core import (
 )
 from workers.completion.ports import (
     ChatMedia,
+    Counting,
     Illustrated,
     JsonObject,
     Keeper,
     NoChatMedia,
+    NoCounting,
     NoKeeper,
     Preparation,
     Routes,
@@ -77,6 +79,7 @@ class CompletionWork:
         preparations: Sequence[Preparation] = (),
         keeper: Keeper | None = None,
         media: ChatMedia | None = None,
+        counting: Counting | None = None,
     ) -> None:
         self._routes = routes
         self._tries = tries
@@ -86,12 +89,15 @@ class CompletionWork:
         self._preparations = preparations
         self._keeper = keeper or NoKeeper()
         self._media = media or NoChatMedia()
+        self._counting = counting or NoCounting()
 
     async def run(self, attempt: CompletionAttempt) -> Ending:
         """Do one call to a model. Raises ApiError with the failure, TryLater with one that may pass."""
         job = attempt.envelope.job
-        given = await body_of(self._payloads, job)
         candidates = await self._routes.candidates(job.model, job.endpoint)
+        if job.is_counted:
+            return await self._counting.run(attempt)
+        given = await body_of(self._payloads, job)
         body = given
         for prepared in self._preparations:
             body = await prepared(attempt.envelope, body)

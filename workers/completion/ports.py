@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from contracts.envelope import Envelope
+from contracts.errors import ApiError, ErrorCode
+from contracts.events import Ending
 from contracts.jobs import CompletionJob, Endpoint
 from workers.completion.core import Candidate
+from workers.runtime.attempt import Attempt
 
 JsonObject = dict[str, Any]  # the provider's contract, open by nature
 
@@ -109,6 +112,21 @@ class NoChatMedia:
     ) -> AsyncIterator[Illustrated]:
         """The body as it is."""
         yield Plain(body)
+
+
+class Counting(Protocol):
+    """Counts what would be asked."""
+
+    async def run(self, attempt: Attempt[CompletionJob]) -> Ending:
+        """Do a job that is counted, its answer included. Raises ApiError."""
+
+
+class NoCounting:
+    """Nothing is counted."""
+
+    async def run(self, attempt: Attempt[CompletionJob]) -> Ending:  # noqa: ARG002
+        """Refused."""
+        raise ApiError(ErrorCode.INTERNAL, "Nobody counts here")
 
 
 class Routes(Protocol):

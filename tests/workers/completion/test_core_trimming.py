@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from workers.completion.core.trimming import MEDIA_TOKENS, budget_of, estimated, trimmed, turns_of, weight_of
+from workers.completion.core.trimming import (
+    MEDIA_TOKENS,
+    budget_of,
+    chat_tokens,
+    estimated,
+    trimmed,
+    turns_of,
+    weight_of,
+)
 
 Messages = list[dict[str, Any]]
 QUESTION: Messages = [{"role": "user", "content": "next"}]
@@ -145,3 +153,50 @@ def test_the_answer_has_its_place(body: dict[str, Any], budget: int) -> None:
 
 def test_of_a_small_context_the_answer_gets_a_quarter() -> None:
     assert budget_of(2_048, {}) == 1_536
+
+
+class Template(Words):
+    """A model whose template costs two tokens for each message, and whose tokens are words."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bodies: list[dict[str, Any]] = []
+
+    async def count_chat(self, body: dict[str, Any]) -> int | None:
+        self.bodies.append(body)
+        return sum(2 + len(str(one["content"]).split()) for one in body["messages"])
+
+
+class Silent(Nobody):
+    async def count_chat(self, body: dict[str, Any]) -> int | None:
+        return None
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+
+
+async def test_a_chat_is_counted_as_its_template_writes_it() -> None:
+    assert await chat_tokens({"messages": [{"role": "user", "content": "a b c"}]}, Template()) == 5
+
+
+async def test_media_are_estimated_beside_what_the_template_writes() -> None:
+    counter = Template()
+    parts = [{"type": "text", "text": "a"}, PICTURE]
+
+    counted = await chat_tokens({"messages": [{"role": "user", "content": parts}]}, counter)
+
+    assert counter.bodies[0]["messages"] == [{"role": "user", "content": parts[:1]}]
+    assert (
+        counted
+        == await chat_tokens({"messages": [{"role": "user", "content": parts[:1]}]}, counter) + MEDIA_TOKENS
+    )
+
+
+async def test_a_chat_that_nobody_counts_is_estimated_with_its_tools() -> None:
+    messages = [{"role": "user", "content": "abcd" * 10}]
+
+    alone = await chat_tokens({"messages": messages}, Silent())
+
+    assert alone == 10 + 8
+    assert await chat_tokens({"messages": messages, "tools": [TOOL]}, Silent()) > alone + 10

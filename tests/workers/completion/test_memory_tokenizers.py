@@ -20,14 +20,26 @@ class Server:
     def __init__(self) -> None:
         self.url = ""
         self.status = 200
+        self.writes = True
         self.asked: list[tuple[dict[str, object], str | None]] = []
 
     async def answer(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.asked.append((body, request.headers.get("Authorization")))
         words = str(body.get("content") or body.get("prompt")).split()
-        told = {"count": len(words)} if "prompt" in body else {"tokens": list(range(len(words)))}
+        if "messages" in body:
+            words = template(body["messages"]).split()
+        told = {"count": len(words)} if "content" not in body else {"tokens": list(range(len(words)))}
         return web.json_response(told, status=self.status)
+
+    async def write(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.asked.append((body, request.headers.get("Authorization")))
+        return web.json_response({"prompt": template(body["messages"])} if self.writes else {})
+
+
+def template(messages: list[dict[str, str]]) -> str:
+    return " ".join(f"<{one['role']}> {one['content']} <end>" for one in messages)
 
 
 @pytest.fixture
@@ -35,6 +47,7 @@ async def server() -> AsyncIterator[Server]:
     served = Server()
     app = web.Application()
     app.router.add_post("/tokenize", served.answer)
+    app.router.add_post("/apply-template", served.write)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -55,6 +68,24 @@ async def test_tokens_are_counted_by_the_provider(server: Server, kind: str) -> 
         assert await tokenizers.of([offer(server.url, kind)]).count("a b c") == 3
 
     assert server.asked[0][1] == "Bearer sk-1"
+
+
+CHAT = {"model": "m", "messages": [{"role": "user", "content": "a b"}], "tools": [], "stream": True}
+
+
+@pytest.mark.parametrize(("kind", "requests"), [("llama.cpp", 2), ("vllm", 1)])
+async def test_a_chat_is_counted_with_its_template(server: Server, kind: str, requests: int) -> None:
+    async with open_tokenizers(lambda _: "sk-1") as tokenizers:
+        assert await tokenizers.of([offer(server.url, kind)]).count_chat(CHAT) == 4
+
+    assert [key for _, key in server.asked] == ["Bearer sk-1"] * requests
+    assert "stream" not in server.asked[0][0]
+
+
+async def test_a_template_that_writes_nothing_counts_nothing(server: Server) -> None:
+    server.writes = False
+    async with open_tokenizers() as tokenizers:
+        assert await tokenizers.of([offer(server.url)]).count_chat(CHAT) is None
 
 
 async def test_who_fails_is_not_asked_again(server: Server) -> None:

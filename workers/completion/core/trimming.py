@@ -39,6 +39,13 @@ class Counter(Protocol):
         """The tokens of a text; None where it cannot be told."""
 
 
+class ChatCounter(Counter, Protocol):
+    """One that knows how a model's template writes chats."""
+
+    async def count_chat(self, body: JsonObject) -> int | None:
+        """The tokens of a chat of texts, its tools included; None where it cannot be told."""
+
+
 @dataclass(frozen=True)
 class Weight:
     """What a message is made of, as far as it costs."""
@@ -88,6 +95,22 @@ async def trimmed(
     return [message for turn in turns[len(turns) - kept :] for message in turn]
 
 
+async def chat_tokens(body: JsonObject, counter: ChatCounter) -> int:
+    """What a chat costs before it is answered: as its model's template writes it where that can be asked,
+    else as its texts are counted here. Media are estimated in any case."""
+    messages: list[JsonObject] = body["messages"]
+    told = await counter.count_chat(body | {"messages": [_without_media(one) for one in messages]})
+    if told is None:
+        return await _tokens(weight_of([*messages, *tools_told(body)]), counter)
+    return told + weight_of(messages).media * MEDIA_TOKENS
+
+
+def tools_told(body: JsonObject) -> list[JsonObject]:
+    """The tools as a message, for what they cost."""
+    tools = body.get("tools")
+    return [{"role": "tools", "content": write({"tools": tools}).decode()}] if tools else []
+
+
 def estimated(text: str) -> int:
     """Tokens of a text, by its characters."""
     plain = len(text.encode("ascii", "ignore"))
@@ -110,6 +133,13 @@ def weight_of(messages: Sequence[JsonObject]) -> Weight:
         if rest:
             texts.append(write(rest).decode("utf-8", "replace"))
     return Weight("\n".join(texts), media, len(messages))
+
+
+def _without_media(message: JsonObject) -> JsonObject:
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    return message | {"content": [part for part in content if isinstance(part.get("text"), str)]}
 
 
 async def _fitting(weights: Sequence[Weight], left: int, budget: int, counter: Counter) -> int:

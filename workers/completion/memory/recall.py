@@ -14,7 +14,7 @@ from infra.store.turns import instruction_of, remembered_items
 from workers.completion.core.history import instructions, is_repeated, remembered, woven
 from workers.completion.core.items import Item, items_of, messages_of
 from workers.completion.core.jsontext import JsonObject, write
-from workers.completion.core.trimming import BYTES_PER_TOKEN, budget_of, trimmed, turns_of
+from workers.completion.core.trimming import BYTES_PER_TOKEN, budget_of, tools_told, trimmed, turns_of
 from workers.completion.memory.patience import Patience
 from workers.completion.memory.tokenizers import Tokenizers
 
@@ -99,7 +99,7 @@ class Recall:
         history = remembered(stored.items, asked)
         last = [] if asked else _last_turn(history)
         older = history[: len(history) - len(last)]
-        fixed = [*instructions(asked, stored.instruction), *last, *asked, *_tools(body)]
+        fixed = [*instructions(asked, stored.instruction), *last, *asked, *tools_told(body)]
         kept = await self._kept(job.model, older, fixed, body)
         return woven(asked, [*kept, *last], stored.instruction)
 
@@ -150,12 +150,6 @@ class _Full:
 def _last_turn(history: Sequence[JsonObject]) -> list[JsonObject]:
     turns = turns_of(history)
     return turns[-1] if turns else []
-
-
-def _tools(body: JsonObject) -> list[JsonObject]:
-    """The tools as a message, for what they cost."""
-    tools = body.get("tools")
-    return [{"role": "tools", "content": write({"tools": tools}).decode()}] if tools else []
 
 
 def _without(body: JsonObject, names: Sequence[str]) -> JsonObject:
