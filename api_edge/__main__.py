@@ -27,7 +27,6 @@ from api_edge.app import Parts, build_app
 from api_edge.auth.parts import IdentityParts, open_identity
 from api_edge.deps import Edge, NoLimits
 from api_edge.idempotency.jobs import open_job_keys
-from api_edge.limits.costs import ExpectedCosts
 from api_edge.limits.limiting import Limiting
 from api_edge.llm.places import Places
 from api_edge.mcp.door import DoorMeans, open_door
@@ -61,6 +60,7 @@ from infra.objects import open_objects
 from infra.outgoing.addresses import AddressPolicy
 from infra.presigning import Presigner
 from infra.process import run_process, settle_memory
+from infra.registry.costs import ExpectedCosts
 from infra.registry.health import HealthBoard
 from infra.registry.reading import Registered, open_registered
 from infra.relay.load import LoadBoard

@@ -13,10 +13,8 @@ from contracts.wire.quota import BudgetQuota, Quota, RateQuota
 from infra.limits.admission import BudgetField, BudgetLevel, Level
 from infra.limits.errors import LimitsDown
 from infra.limits.gate import TENTHS, Entry, Estimate, Expected, Gate, Kind
+from infra.limits.refusal import MOST_WAIT, used_up
 from infra.settings import LimitSettings
-
-MOST_WAIT = 120.0
-"""Seconds; what a client is told to wait at most."""
 
 log = logging.getLogger(__name__)
 
@@ -73,23 +71,14 @@ class Limiting:
 
 def _refusal(entry: Entry) -> ApiError:
     verdict, allowance = entry.verdict, entry.allowance
-    at = verdict.used_up
-    if at is not None:
-        return _used_up(entry.ask.budgets[at], verdict.budgets[at], verdict.now)
+    if verdict.used_up is not None:
+        return used_up(entry)
     wait = min(MOST_WAIT, verdict.fits_in)
     what, limit = ("requests", allowance.requests) if verdict.code == 1 else ("tokens", allowance.tokens)
     message = (
         f"Rate limit reached for {what}: {limit} a minute in tier {allowance.tier}; try again in {wait:.1f} s"
     )
     return ApiError(ErrorCode.RATE_LIMITED, message, retry_after=wait)
-
-
-def _used_up(budget: BudgetField, level: BudgetLevel, now: float) -> ApiError:
-    whose = "this API key" if budget.key_id is not None else "this account"
-    every = {"day": "daily", "month": "monthly"}.get(budget.period, "total")
-    message = f"The {every} budget of {whose} does not cover this request; GET /v1/users/me/quota tells more"
-    left = MOST_WAIT if level.ends_at is None else level.ends_at - now
-    return ApiError(ErrorCode.BUDGET_EXCEEDED, message, retry_after=min(MOST_WAIT, max(1.0, left)))
 
 
 def _rate(limit: int, level: Level) -> RateQuota:

@@ -61,6 +61,9 @@ class Reservation:
     micro_usd: int
     seconds: float
     """Until its deadline."""
+    goes_on_from: str | None = None
+    """A job whose place it takes: what that one is held for is held for this one, if it is more, and its
+    tokens a minute are charged when they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,7 @@ class Admissions:
             job.micro_usd if job else 0,
             int(min(job.seconds + SLACK_SECONDS, KEEP_SECONDS) * 1000) if job else 0,
             int(FRESH_SECONDS * 1000),
+            (job.goes_on_from or "") if job else "",
         ]
         for at, budget in enumerate(ask.budgets):
             told = readings[at] if readings else ""

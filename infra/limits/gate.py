@@ -116,6 +116,16 @@ class Gate:
         )
         return await self._judged(allowance, ask)
 
+    async def admit_turn(self, caller: Caller, job_id: str, estimate: Estimate, *, is_first: bool) -> Entry:
+        """Let a turn of a job begin that was let in before. The first takes over what that job is held for,
+        and is never refused; the others are refused by budgets alone. Raises as above."""
+        allowance = await self._allowances.of(caller.tenant)
+        reservation = replace(self._reservation(estimate), goes_on_from=job_id)
+        capacity = allowance.requests * TENTHS
+        budgets = () if is_first or not allowance.budgets else allowance.budgets_for(caller.key_id)
+        ask = Ask(caller.tenant, caller.key_id, 0, capacity, allowance.tokens, reservation, budgets)
+        return await self._judged(allowance, ask)
+
     async def look(self, caller: Caller) -> Entry:
         """How a tenant stands, with all budgets, or those of the key that asks. Raises as above."""
         allowance = await self._allowances.of(caller.tenant)

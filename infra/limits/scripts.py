@@ -35,7 +35,7 @@ local function drop(job)
     free(key, 'tokens', tokens)
     free(key, 'micro_usd', micro)
   end
-  return tonumber(charged)
+  return tonumber(charged), tonumber(tokens), tonumber(micro)
 end
 local function number(value) return tonumber(value or 0) end
 local function used(kept, capacity, at)
@@ -57,34 +57,48 @@ ADMIT = (
     _COMMON
     + """
 -- ARGV: seconds to keep, cost, capacity, tokens, capacity of tokens, job, key, micro_usd, milliseconds to
--- hold, milliseconds for which a budget's reading is good, then for each budget: its field, the field of what
--- is held, need, amount, and a fresh reading, '' or 'known' (take the one there is, however old).
+-- hold, milliseconds for which a budget's reading is good, the job that this one goes on from or '', then for
+-- each budget: its field, the field of what is held, need, amount, and a fresh reading, '' or 'known' (take
+-- the one there is, however old).
 -- Answers a verdict (0: let in; 1: too many requests; 2: too many tokens; 3, 4, ...: the first, second, ...
 -- budget is used up; -1: a budget must be read), now, and of requests and then of tokens: whole units left,
 -- milliseconds until full; milliseconds until it fits; then for each budget what is spent, what is held, and
 -- its end; all in one line, which is read faster than an array. Nothing is taken unless all of it is let
--- in. A request without a job takes no tokens.
+-- in. A request without a job takes no tokens. A job that goes on from another one takes over what that one
+-- is held for and charged; the rest of its tokens is charged when it has ended, and no bucket refuses it.
 local cost, capacity = tonumber(ARGV[2]), tonumber(ARGV[3])
 local tokens, most, job = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local charged = math.min(tokens, most)
+local micro, from = tonumber(ARGV[8]), ARGV[11]
+local charged, added = math.min(tokens, most), 0
 for _, late in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 50)) do drop(late) end
-if job ~= '' then drop(job) end
+if from ~= '' then
+  charged = 0
+  for _, one in ipairs({job, from}) do
+    local held = {drop(one)}
+    if held[1] then
+      charged, tokens, micro = charged + held[1], math.max(tokens, held[2]), math.max(micro, held[3])
+    end
+  end
+else
+  added = charged
+  if job ~= '' then drop(job) end
+end
 local kept = redis.call('HMGET', KEYS[1], 'r', 't', 'at')
 local at = number(kept[3] or now)
 local requests, answer = used(kept[1], capacity, at), {}
 local taken = used(kept[2], most, at)
 local verdict, wait = 0, 0
-if (cost > 0 and capacity <= 0) or (tokens > 0 and most <= 0) then
+if (cost > 0 and capacity <= 0) or (from == '' and tokens > 0 and most <= 0) then
   verdict, wait = capacity <= 0 and 1 or 2, 120000
 end
 cost = math.min(cost, capacity)
 if verdict > 0 then
 elseif cost > 0 and requests + cost > capacity + 0.000001 then
   verdict, wait = 1, (requests + cost - capacity) * 60000 / capacity
-elseif charged > 0 and taken + charged > most + 0.000001 then
-  verdict, wait = 2, (taken + charged - most) * 60000 / most
+elseif added > 0 and taken + added > most + 0.000001 then
+  verdict, wait = 2, (taken + added - most) * 60000 / most
 end
-for i = 11, #ARGV, 5 do
+for i = 12, #ARGV, 5 do
   local field, need = ARGV[i], tonumber(ARGV[i + 2])
   local known, told = nil, ARGV[i + 4]
   if told ~= '' and told ~= 'known' then tell(field, told) end
@@ -94,26 +108,27 @@ for i = 11, #ARGV, 5 do
   if not ends or is_over or (told == '' and now - tonumber(read) > tonumber(ARGV[10])) then
     verdict, spent, ends = -1, spent or '0', ends or '0'
   elseif verdict == 0 and need >= 0 and tonumber(spent) + number(both[2]) + need > tonumber(ARGV[i + 3]) then
-    verdict = 3 + (i - 11) / 5
+    verdict = 3 + (i - 12) / 5
   end
   answer[#answer + 1] = tonumber(spent)
   answer[#answer + 1] = number(both[2])
   answer[#answer + 1] = tonumber(ends)
 end
-if verdict == 0 and cost + charged > 0 then
-  requests, taken = requests + cost, taken + charged
+if verdict == 0 and cost + added > 0 then
+  requests, taken = requests + cost, taken + added
   redis.call('HSET', KEYS[1], 'r', string.format('%.17g', requests), 't', string.format('%.17g', taken),
     'at', string.format('%.3f', now), 'rc', capacity, 'tc', most)
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 if verdict == 0 and job ~= '' then
-  redis.call('HSET', KEYS[2], job, charged .. ' ' .. ARGV[4] .. ' ' .. ARGV[8] .. ' ' .. ARGV[7])
+  redis.call('HSET', KEYS[2], job, string.format('%.0f %.0f %.0f ', charged, tokens, micro) .. ARGV[7])
   redis.call('ZADD', KEYS[3], string.format('%.0f', now + ARGV[9]), job)
   redis.call('EXPIRE', KEYS[2], ARGV[1])
   redis.call('EXPIRE', KEYS[3], ARGV[1])
   for _, scope in ipairs(ARGV[7] == '' and {'*'} or {'*', ARGV[7]}) do
-    redis.call('HINCRBY', KEYS[1], 'h|' .. scope .. '|tokens', ARGV[4])
-    if ARGV[8] ~= '0' then redis.call('HINCRBY', KEYS[1], 'h|' .. scope .. '|micro_usd', ARGV[8]) end
+    local held = 'h|' .. scope
+    redis.call('HINCRBY', KEYS[1], held .. '|tokens', string.format('%.0f', tokens))
+    if micro > 0 then redis.call('HINCRBY', KEYS[1], held .. '|micro_usd', string.format('%.0f', micro)) end
   end
 end
 local function state(full, part)

@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from openai import AsyncOpenAI, OpenAI
 
+from tests.acceptance.limited import Limited, open_limited
 from tests.acceptance.syncing import models_told
 from tests.acceptance.waiting import LIMIT
 from tests.product import Product
@@ -48,6 +50,13 @@ async def webhook_worker(product: Product) -> Product:
     if not product.webhooks:
         await product.add_webhooks()
     return product
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def limited(product: Product) -> AsyncIterator[Limited]:
+    """Two edges with limits."""
+    async with open_limited(product) as edges:
+        yield edges
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from infra.settings import Settings, read_settings
 from workers.response.due import FORGET_EVERY, DueResponses
 from workers.response.handler import ResponseMeans, ResponseWork
 from workers.response.keeping import Afterwards
+from workers.response.limiting import Turns, open_turns
 from workers.response.relaying import Relaying
 from workers.response.sending import Sending
 from workers.runtime.reading import Reading
@@ -24,8 +25,11 @@ LOOK_SECONDS = 5.0
 
 async def work(settings: Settings) -> None:
     """Until SIGTERM; steps that are being taken end."""
-    async with open_tools(settings, SERVICE) as tools:
-        room = _room(tools)
+    async with (
+        open_tools(settings, SERVICE) as tools,
+        open_turns(tools.database, tools.redis, settings) as turns,
+    ):
+        room = _room(tools, turns)
         due = DueResponses(tools.database, room.step)
         looking = Rounds("responses_not_looked_at", due.look_at_next, due.due_at, longest_wait=LOOK_SECONDS)
         longest = FORGET_EVERY.total_seconds()
@@ -34,7 +38,7 @@ async def work(settings: Settings) -> None:
             await consume_words(tools, RESPONSE, room)
 
 
-def _room(tools: Tools) -> ResponseWork:
+def _room(tools: Tools, turns: Turns) -> ResponseWork:
     relaying = Relaying(tools.redis, tools.settings.relay.retention)
     logs = PlacedLogs(tools.line, tools.settings.relay.retention)
     means = ResponseMeans(
@@ -43,6 +47,7 @@ def _room(tools: Tools) -> ResponseWork:
         looks=relaying,
         sending=Sending(tools.database, tools.producer, logs, relaying, tools.failpoints),
         afterwards=Afterwards(tools.producer),
+        turns=turns,
         metrics=tools.metrics,
         failpoints=tools.failpoints,
     )

@@ -19,12 +19,14 @@ from infra.bus.errors import BusError, Poison
 from infra.bus.record import Record
 from infra.database import Database, DatabaseUnavailable, Transaction
 from infra.failpoints import Failpoints, Moment
+from infra.limits.errors import LimitsDown
 from infra.relay.redis import RelayDown
 from infra.store.response_steps import OutboxRow, waiting_in_outbox
 from infra.store.responses import ResponseRow, locked_response
 from infra.telemetry.worker_metrics import WorkerMetrics
-from workers.response.core.machine import advance, failed
+from workers.response.core.machine import advance, expected_prompt, failed, refused
 from workers.response.core.state import Decision, State
+from workers.response.limiting import Turns
 from workers.response.loading import Looks, state_of
 from workers.response.saving import Saving
 from workers.response.sending import Sending
@@ -57,6 +59,7 @@ class ResponseMeans:
     looks: Looks
     sending: Sending
     afterwards: Afterwards
+    turns: Turns
     metrics: WorkerMetrics
     failpoints: Failpoints
 
@@ -74,7 +77,7 @@ class ResponseWork:
         while True:
             try:
                 await self.step(envelope.job.response_id, is_cancelled=envelope.job.is_cancelled)
-            except (DatabaseUnavailable, BusError, RelayDown) as error:
+            except (DatabaseUnavailable, BusError, RelayDown, LimitsDown) as error:
                 if datetime.now(UTC) > envelope.deadline + PATIENCE:
                     raise
                 _log_waiting(envelope, error)
@@ -110,7 +113,7 @@ class ResponseWork:
                 return
             waiting = list(await waiting_in_outbox(session, response_id))
             state = await state_of(session, row, means.looks, is_cancelled=is_cancelled)
-            decision = decide(state)
+            decision = await self._admitted(row, state, decide(state), now)
             if not decision.is_nothing:
                 waiting += await self._saved(session, row, decision, now)
             if decision.is_last:
@@ -121,6 +124,14 @@ class ResponseWork:
         await means.sending.send(row, waiting)
         if decision.is_last:
             await means.afterwards.told(row, deliveries)
+
+    async def _admitted(self, row: ResponseRow, state: State, decision: Decision, now: datetime) -> Decision:
+        """The same, unless a turn would begin that its caller's budgets do not cover."""
+        if decision.begun_turn is None:
+            return decision
+        prompt = expected_prompt(state, decision)
+        error = await self._means.turns.refusal(row, decision.begun_turn, prompt, now)
+        return decision if error is None else refused(decision, error)
 
     async def _saved(
         self, session: Transaction, row: ResponseRow, decision: Decision, now: datetime

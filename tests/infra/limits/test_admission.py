@@ -229,6 +229,60 @@ async def test_a_job_that_is_let_in_again_is_held_once(admissions: Admissions, t
     assert (await look(admissions, tenant, MONTHLY)).budgets[0].held == 300
 
 
+def going_on(tenant: str, before: str, tokens: int, *, budgets: tuple[BudgetField, ...] = ()) -> Ask:
+    """A turn of a job that was let in before."""
+    job = Reservation(new_ulid(), tokens, tokens * 2, 600, before)
+    return Ask(tenant, None, 0, CAPACITY, TOKENS, job, budgets)
+
+
+async def test_a_job_that_goes_on_from_another_one_is_held_in_its_place(
+    admissions: Admissions, tenant: str
+) -> None:
+    large = BudgetField(None, "tokens", "month", TOKENS)
+    before = asked(tenant, 900_000, budgets=(large,))
+    await admissions.admit(before, [reading(standing(0, 0, budget=large))])
+    turn = going_on(tenant, job_of(before), 0)
+
+    verdicts = [await admissions.admit(turn) for _ in range(2)]
+    held = await look(admissions, tenant, large)
+    settled = [await admissions.settle(tenant, {job_of(one): 100_000}) for one in (before, turn)]
+    after = await look(admissions, tenant, large)
+
+    assert all(verdict.is_allowed for verdict in verdicts)
+    assert held.budgets[0].held == 900_000
+    assert held.tokens.left < 800_000
+    assert settled == [0, 1]
+    assert after.budgets[0].held == 0
+    assert after.tokens.left >= 900_000
+
+
+async def test_the_tokens_of_a_later_turn_are_charged_when_it_has_ended(
+    admissions: Admissions, tenant: str
+) -> None:
+    everything = asked(tenant, TOKENS, budgets=())
+    await admissions.admit(everything)
+    turn = going_on(tenant, new_ulid(), 300)
+
+    verdict = await admissions.admit(turn)
+    await admissions.settle(tenant, {job_of(turn): TOKENS})
+    refused = await admissions.admit(asked(tenant, 1, budgets=()))
+
+    assert verdict.is_allowed
+    assert 55 < refused.fits_in <= 60
+
+
+async def test_a_later_turn_that_a_budget_does_not_cover_is_refused(
+    admissions: Admissions, tenant: str
+) -> None:
+    turns = [going_on(tenant, "none", 600, budgets=(MONTHLY,)) for _ in range(2)]
+
+    first = await admissions.admit(turns[0], [reading(standing(0, 0))])
+    second = await admissions.admit(turns[1])
+
+    assert first.is_allowed
+    assert second.used_up == 0
+
+
 async def test_every_key_has_an_end_and_the_tenants_hash_tag(
     admissions: Admissions, tenant: str, redis: Redis
 ) -> None:

@@ -8,11 +8,12 @@ import pytest
 from redis.asyncio import Redis
 
 from contracts.envelope import Caller
-from contracts.errors import ApiError
+from contracts.errors import ApiError, ErrorCode
 from contracts.ids import new_ulid
 from infra.database import Database
 from infra.limits.allowances import tell_changed
 from infra.limits.gate import Estimate, Gate, Kind, open_gate
+from infra.limits.refusal import used_up
 from infra.notices import open_notices
 from infra.settings import RedisSettings, Settings
 from infra.store.budgets import Period, Unit, remove_budget
@@ -108,6 +109,23 @@ async def test_the_last_of_a_budget_goes_to_one_of_a_hundred_on_many_edges(
         )
 
     assert sum(entry.verdict.is_allowed for entry in entries) == 1
+
+
+async def test_turns_of_a_job_are_let_begin_as_far_as_the_budget_covers_them(
+    gate: Gate, store: Database, tenant: str
+) -> None:
+    await give_budget(store, tenant, 1_000)
+    whole = job(400)
+    await gate.admit(caller(tenant), Kind.RESPONSES, whole)
+
+    first = await gate.admit_turn(caller(tenant), whole.job_id, job(0), is_first=True)
+    second = await gate.admit_turn(caller(tenant), whole.job_id, job(500), is_first=False)
+    third = await gate.admit_turn(caller(tenant), whole.job_id, job(500), is_first=False)
+    looked = await gate.look(caller(tenant))
+
+    assert [entry.verdict.is_allowed for entry in (first, second, third)] == [True, True, False]
+    assert used_up(third).detail.code == ErrorCode.BUDGET_EXCEEDED
+    assert [one.held for one in looked.verdict.budgets] == [900]
 
 
 async def test_a_change_that_is_told_is_in_effect_on_every_edge(

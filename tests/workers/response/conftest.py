@@ -14,6 +14,7 @@ from infra.relay.redis import open_redis
 from infra.settings import DatabaseSettings, RedisSettings
 from tests.infra.store.scratch import scratch_database
 from tests.workers.response.world import JsonObject, World
+from workers.response.limiting import Turns, UnlimitedTurns
 
 Open = Callable[..., World]
 
@@ -28,7 +29,12 @@ async def open_world(database: DatabaseSettings, valkey: RedisSettings) -> Async
         redis = await stack.enter_async_context(open_redis(valkey))
         line = await stack.enter_async_context(open_line(valkey))
 
-        def make(*turns: Sequence[JsonObject], dies: Mapping[Moment, int] | None = None) -> World:
-            return World(opened, redis, PlacedLogs(line, 60), turns, dies or {})
+        def make(
+            *turns: Sequence[JsonObject],
+            dies: Mapping[Moment, int] | None = None,
+            limits: Turns | None = None,
+        ) -> World:
+            logs = PlacedLogs(line, 60)
+            return World(opened, redis, logs, turns, dies or {}, turn_limits=limits or UnlimitedTurns())
 
         yield make

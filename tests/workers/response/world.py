@@ -39,6 +39,7 @@ from infra.telemetry.metrics import open_registry
 from infra.telemetry.worker_metrics import WorkerMetrics
 from workers.response.handler import ResponseMeans, ResponseWork
 from workers.response.keeping import Afterwards
+from workers.response.limiting import Turns, UnlimitedTurns
 from workers.response.relaying import Relaying
 from workers.response.sending import Sending
 from workers.runtime.reading import Reading
@@ -87,24 +88,24 @@ class World:
     asked_turns: Counter[str] = field(default_factory=Counter)
     deaths: int = 0
     job_id: str = field(default_factory=new_ulid)
+    turn_limits: Turns = field(default_factory=UnlimitedTurns)
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def __post_init__(self) -> None:
         relaying = Relaying(self.redis, 60)
         plans = {moment: Plan("raise", hit) for moment, hit in self.dies.items()}
         failpoints = Failpoints(plans)
-        self.work = ResponseWork(
-            Reading(TypeAdapter(ResponseEnvelope), WorkerSettings()),
-            ResponseMeans(
-                worker="w1",
-                database=self.database,
-                looks=relaying,
-                sending=Sending(self.database, self.bus, self.logs, relaying, failpoints),
-                afterwards=Afterwards(self.bus),
-                metrics=WorkerMetrics(open_registry("test", "0")),
-                failpoints=failpoints,
-            ),
+        means = ResponseMeans(
+            worker="w1",
+            database=self.database,
+            looks=relaying,
+            sending=Sending(self.database, self.bus, self.logs, relaying, failpoints),
+            afterwards=Afterwards(self.bus),
+            turns=self.turn_limits,
+            metrics=WorkerMetrics(open_registry("test", "0")),
+            failpoints=failpoints,
         )
+        self.work = ResponseWork(Reading(TypeAdapter(ResponseEnvelope), WorkerSettings()), means)
 
     @property
     def id(self) -> str:

@@ -38,6 +38,8 @@ REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
 TOO_DEEP = "max_turns"
 """Why a response is incomplete whose model would have gone on; OpenAI has no word for it."""
 CLIENTS = frozenset({OfferKind.FUNCTION})
+LIMITED = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.PROVIDER_RATE_LIMITED, ErrorCode.BUDGET_EXCEEDED})
+CHARACTERS_PER_TOKEN = 4
 
 
 def advance(state: State, now: datetime) -> Decision:
@@ -212,9 +214,28 @@ def failed(state: State, error: ErrorDetail) -> Decision:
     return decision
 
 
+def refused(decision: Decision, error: ErrorDetail) -> Decision:
+    """The same, but the turn that would begin is not made: the response has failed, with all that it has."""
+    decision.begun_turn = None
+    decision.frames = [one for one in decision.frames if not isinstance(one, TurnPlan)]
+    decision.error = {"code": _public_code(error), "message": error.message}
+    _end(decision, "failed")
+    return decision
+
+
+def expected_prompt(state: State, decision: Decision) -> int:
+    """About how many tokens the next turn is asked with: those of the last one with its answer, and the
+    results that came in with this step. 0 before the first."""
+    outcome = _outcome(state)
+    if outcome is None or outcome.usage is None:
+        return 0
+    results = sum(len(str((done.said or {}).get("output", ""))) for done in decision.changed_items)
+    return outcome.usage.input_tokens + outcome.usage.output_tokens + results // CHARACTERS_PER_TOKEN
+
+
 def _public_code(error: ErrorDetail) -> str:
     """OpenAI's codes of a response's error, as far as ours are among them."""
-    if error.code in (ErrorCode.RATE_LIMITED, ErrorCode.PROVIDER_RATE_LIMITED):
+    if error.code in LIMITED:
         return "rate_limit_exceeded"
     if error.type == "invalid_request_error":
         return "invalid_prompt"

@@ -1,10 +1,13 @@
 """What a call is taken to cost until it is known who answered it, and how much was used."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from contracts.events import Usage
-from infra.limits.prices import Cost
 from infra.registry.registry import Registry
+
+Cost = Callable[[str, int, int], int]
+"""What so many tokens of prompt and of answer of a model cost, in millionths of a US dollar."""
 
 
 class Known(Protocol):

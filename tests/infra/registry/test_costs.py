@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from api_edge.limits.costs import ExpectedCosts
 from infra.limits.prices import Prices
+from infra.registry.costs import ExpectedCosts
 from infra.registry.offers import Offer, Price, Provider
 from infra.registry.registry import Registry
 
