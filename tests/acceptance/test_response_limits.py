@@ -76,11 +76,12 @@ async def test_a_turn_that_the_budget_does_not_cover_is_not_made(
     await limited.give_budget(tenant, Unit.TOKENS, 1_500)
     upstream.next(calls(AGAIN, prompt_tokens=1_200))
     upstream.next(says("Never"))
+    long = {"max_output_tokens": 400}
 
     async with limited.client(token) as api:
-        response = await made(api, max_output_tokens=400)
+        response = await made(api, **long)
         after = await settled(api)
-        async with api.post("/v1/responses", json=ASKED) as refused:
+        async with api.post("/v1/responses", json=ASKED | long) as refused:
             error = (await refused.json())["error"]
 
     assert response["status"] == "failed"
