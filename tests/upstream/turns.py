@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from contracts.ids import new_ulid
 from tests.upstream.script import Script
 
 Json = dict[str, Any]  # OpenAI's wire
@@ -18,7 +19,7 @@ def calls(*made: tuple[str, Json], prompt_tokens: int = 10, **given: Any) -> Scr
     pieces = [
         {
             "index": at,
-            "id": f"call_{at}",
+            "id": f"call_{new_ulid()}",
             "type": "function",
             "function": {"name": name, "arguments": json.dumps(arguments)},
         }
