@@ -37,7 +37,10 @@ from tests.upstream.server import Upstream, open_upstream
 MODELS = (
     "scripted",
     "scripted-broken",
+    "scripted-calling",
     "scripted-failing",
+    "scripted-held",
+    "scripted-json",
     "scripted-limited",
     "scripted-slow",
     "scripted-tool",

@@ -15,9 +15,14 @@ from tests.conftest import MODELS
 from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import open_upstream
+from tests.upstream.turns import calls, says
 
-FILE = FOLDER / "sdk.test.mjs"
-NAMES = re.findall(r'^test\("([^"]+)"', FILE.read_text(), re.MULTILINE)
+FILES = ("sdk.test.mjs", "responses.test.mjs")
+NAMES = [
+    name
+    for file in FILES
+    for name in re.findall(r'^test\("([^"]+)"', (FOLDER / file).read_text(), re.MULTILINE)
+]
 RESULT = re.compile(r"^(ok|not ok) \d+ - (.*)$", re.MULTILINE)
 RUN_LIMIT = 60
 SCRIPTS = {
@@ -27,6 +32,9 @@ SCRIPTS = {
     "scripted-limited": Script(status=429, body=b"{}", headers=(("Retry-After", "20"),)),
     "scripted-broken": Script(status=500, body=b"{}"),
     "scripted-failing": Script(tokens=5, fault="error", after=3),
+    "scripted-held": Script(hold=1),
+    "scripted-json": says('{"name": "Oslo",', ' "people": 700000}'),
+    "scripted-calling": calls(("weather", {"city": "Oslo"})),
 }
 
 
@@ -46,17 +54,19 @@ def node() -> str:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def run(product: Product, provider_port: int, node: str) -> AsyncIterator[Run]:
-    """All tests of the file, run once."""
+    """All tests of all files, run once."""
     async with open_upstream(port=provider_port) as upstream:
         upstream.listed = list(MODELS)
         upstream.models.update(SCRIPTS)
         await models_told(product)
         if not product.responses:
             await product.add_responses()
+        if not product.webhooks:
+            await product.add_webhooks()
         yield await _run(node, product.url, await product.token())
 
 
-def test_node_ran_every_test_of_the_file(run: Run) -> None:
+def test_node_ran_every_test_of_the_files(run: Run) -> None:
     assert sorted(run.passed) == sorted(NAMES), run.output
 
 
@@ -67,7 +77,7 @@ def test_the_javascript_sdk(run: Run, name: str) -> None:
 
 async def _run(node: str, url: str, token: str) -> Run:
     process = await asyncio.create_subprocess_exec(
-        *(node, "--test", "--test-reporter=tap", FILE.name),
+        *(node, "--test", "--test-reporter=tap", "--test-concurrency=1", *FILES),
         cwd=FOLDER,
         env={**inherited_environment(), "JAN_TEST_URL": url, "JAN_TEST_TOKEN": token},
         stdout=asyncio.subprocess.PIPE,

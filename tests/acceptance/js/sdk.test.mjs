@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import OpenAI from "openai";
+import { client, collected } from "./client.mjs";
 
 const TEXT = "t0 t1 t2 t3 t4 ";
 const HI = [{ role: "user", content: "hi" }];
@@ -10,19 +11,6 @@ const LOOK_UP = {
   type: "function",
   function: { name: "look_up", parameters: { type: "object", properties: { word: { type: "string" } } } },
 };
-const client = new OpenAI({
-  baseURL: `${process.env.JAN_TEST_URL}/v1`,
-  apiKey: process.env.JAN_TEST_TOKEN,
-  maxRetries: 0,
-  timeout: 20_000,
-});
-
-async function collected(stream) {
-  const chunks = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return chunks;
-}
-
 function textOf(chunks) {
   return chunks.map((chunk) => chunk.choices[0]?.delta.content ?? "").join("");
 }
@@ -97,28 +85,6 @@ test("the response with its headers", async () => {
   assert.equal(response.headers.get("x-auth-method"), "jwt");
   assert.match(response.headers.get("openai-processing-ms"), /^\d+$/);
   assert.equal(data.choices[0].message.content, TEXT);
-});
-
-test("a response, whole, streamed and read again", async () => {
-  const whole = await client.responses.create({ model: "scripted", input: "Hi" });
-  const stream = client.responses.stream({ model: "scripted", input: "Hi" });
-  const events = [];
-  for await (const event of stream) events.push(event);
-  const streamed = await stream.finalResponse();
-  const again = await collected(
-    await client.responses.retrieve(streamed.id, { stream: true, starting_after: 3 }),
-  );
-
-  assert.equal(whole.output_text, TEXT);
-  assert.equal(streamed.output_text, TEXT);
-  assert.deepEqual(
-    events.map((event) => event.sequence_number),
-    events.map((_, at) => at),
-  );
-  assert.deepEqual(
-    again.map((event) => event.sequence_number),
-    events.slice(4).map((event) => event.sequence_number),
-  );
 });
 
 test("models, listed and read", async () => {
