@@ -94,8 +94,8 @@ def _references(value: Json) -> Iterator[str]:
 
 def _image_parts(messages: Json) -> Iterator[JsonObject]:
     for message in messages if isinstance(messages, list) else ():
-        content = message.get("content") if isinstance(message, dict) else None
-        for part in content if isinstance(content, list) else ():
+        said = (message.get("content") or message.get("output")) if isinstance(message, dict) else None
+        for part in said if isinstance(said, list) else ():
             if isinstance(part, dict) and ("image_url" in part or part.get("type") == "input_image"):
                 yield part
 

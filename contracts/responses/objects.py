@@ -33,6 +33,8 @@ DEFAULTS: JsonObject = {
     "prompt": None,
 }
 """What a request leaves out, as the object tells it."""
+FUNCTION: JsonObject = {"description": None, "parameters": None, "strict": None}
+"""What the tool that is a function always tells."""
 
 
 class ResponseLike(Protocol):
@@ -61,6 +63,8 @@ def asked_of(request: Mapping[str, Any]) -> JsonObject:
     asked = DEFAULTS | said
     for name in ("text", "reasoning"):
         asked[name] = DEFAULTS[name] | dict(asked[name])
+    tools: Sequence[JsonObject] = asked["tools"]
+    asked["tools"] = [FUNCTION | tool if tool.get("type") == "function" else tool for tool in tools]
     return asked
 
 
