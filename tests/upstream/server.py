@@ -18,8 +18,9 @@ answers in Anthropic's wire.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.upstream import anthropic, texts, vectors, wire
@@ -32,6 +33,9 @@ from tests.upstream.script import Script
 CHAT = "/v1/chat/completions"
 MODELS = "/v1/models"
 ASKED = frozenset({CHAT, anthropic.PATH, texts.PATH, vectors.PATH})
+
+Choose = Callable[[dict[str, Any]], Script]
+"""Says how a body is answered."""
 
 
 class Upstream:
@@ -46,6 +50,7 @@ class Upstream:
         self._host = host
         self._port = port
         self._default = Script()
+        self._choose: Choose | None = None
         self._queue: deque[Script] = deque()
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
@@ -71,6 +76,10 @@ class Upstream:
     def always(self, script: Script) -> None:
         """Answer like this from now on."""
         self._default = script
+
+    def by(self, choose: "Choose") -> None:
+        """Answer as each request asks for from now on."""
+        self._choose = choose
 
     def next(self, *scripts: Script) -> None:
         """Answer the next requests like this."""
@@ -158,6 +167,8 @@ class Upstream:
         model = str(request.json.get("model"))
         if self._queue:
             return self._queue.popleft()
+        if self._choose is not None:
+            return self._choose(request.json)
         return self.models.get(model) or Script.named(model, self._default)
 
 
