@@ -35,9 +35,10 @@ class Moment(StrEnum):
     SPOKEN = "spoken"
     """M5, worker: a chunk was handed to the relay; the n-th hit is the n-th chunk."""
     SEEN = "seen"
-    """Worker: a file was looked at, nothing is recorded of it."""
+    """Worker: a file was looked at, or a tool was called, and nothing is recorded of it."""
     KEPT = "kept"
-    """Worker: the turn of a conversation, or the record of media, is committed, its end is not told."""
+    """Worker: the turn of a conversation, or the record of media or of a call, is committed, its end is not
+    told."""
     ANSWERED = "answered"
     """M6, worker: the provider has answered, the log is not closed."""
     CLOSED = "closed"

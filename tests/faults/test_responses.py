@@ -1,23 +1,34 @@
-"""Responses whose workers are killed at every boundary of their steps: as if nobody had died."""
+"""Responses whose workers are killed at every boundary of their steps: as if nobody had died.
+
+    response worker   stepped: a step is committed │ sent: what it sends is sent │ done: its word is taken
+    tool worker       claimed │ seen: the tool was called, and nobody knows │ kept │ closed │ told │ done
+
+What a call brought is asked for once, wherever its worker dies behind that. A call that is cut in the middle
+is made again where its tool only reads, and else its model is told that the worker was lost (decision 0019).
+"""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 import pytest
 from openai import AsyncOpenAI
+from openai.types.responses import Response
 
 from contracts.ids import job_id_of, new_ulid
 from infra.embedded.child import Child, has_ended_within, stop_child
-from infra.embedded.server import StackError
 from infra.failpoints import Moment
 from infra.settings import KafkaSettings
+from tests.acceptance.responding import begun, executions, shown
 from tests.acceptance.waiting import until
+from tests.engines.script import Script
 from tests.engines.server import Engines, open_engines
+from tests.faults.mortals import Fate, mortals, response_mortals, tool_mortals
 from tests.faults.test_moments import ends_in, events_of, has_ended, plan
+from tests.faults.test_tools import needs_python
 from tests.product import Product
 from tests.upstream.server import Upstream
 from tests.upstream.turns import calls, says
@@ -28,10 +39,21 @@ Json = dict[str, Any]  # OpenAI's wire
 TAKEOVER = 90.0
 """Seconds for the sessions of dead workers, of 6 s each, and their successors' starts."""
 SEARCHES = 2
-TURNS = 4
+TURNS = 8
 """Turns of a response: each but the last makes so many searches."""
-STEPS = 1 + TURNS + (TURNS - 1) * SEARCHES
-"""Words that a response of these turns takes: it is asked for, and each of its jobs ends."""
+CALLS = (TURNS - 1) * SEARCHES
+FEWEST_STEPS = 1 + TURNS + (TURNS - 1)
+"""It is asked for, each turn ends, and the calls of a turn end, where both do so in one look."""
+MOST_STEPS = 1 + TURNS + CALLS
+SENDING = (Fate(Moment.STEPPED), Fate(Moment.SENT))
+"""Each step is committed by one worker, sent by a second one, and found sent by a third one."""
+TAKING = (Fate(Moment.DONE),)
+"""No worker takes more than one look."""
+TOOL_FATES = (
+    Fate(Moment.CLAIMED, hit=3), Fate(Moment.SEEN), Fate(Moment.KEPT),
+    Fate(Moment.CLOSED), Fate(Moment.TOLD), Fate(Moment.DONE),
+)  # fmt: skip
+"""All the boundaries of every third call."""
 
 
 @pytest.fixture
@@ -43,26 +65,33 @@ async def engines(engines_port: int) -> AsyncIterator[Engines]:
 @pytest.fixture
 async def alone(product: Product) -> AsyncIterator[Product]:
     """The product, for a test that starts the workers of responses and tools itself."""
-    await stop_all(product)
+    await stop_all(product.responses, product.tools)
     yield product
-    await stop_all(product)
+    await stop_all(product.responses, product.tools)
 
 
-async def stop_all(product: Product) -> None:
-    for children in (product.responses, product.tools):
+@pytest.fixture
+async def client(alone: Product, token: str) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{alone.url}/v1", api_key=token, max_retries=0, timeout=280) as client:
+        yield client
+
+
+async def stop_all(*kinds: list[Child]) -> None:
+    for children in kinds:
         while children:
             await stop_child(children.pop())
 
 
-def scripted(upstream: Upstream) -> None:
-    """Turns with two searches each, of what nobody has searched before, and an answer."""
-    for turn in range(TURNS - 1):
-        words = [f"{turn}.{one} {new_ulid()}" for one in range(SEARCHES)]
-        upstream.next(calls(*(("google_search", {"q": word}) for word in words)))
+def scripted(upstream: Upstream, turns: int = TURNS) -> list[str]:
+    """Turns with two searches each, of what nobody has searched before, and an answer; what is searched."""
+    words = [f"{number} {new_ulid()}" for number in range((turns - 1) * SEARCHES)]
+    for first in range(0, len(words), SEARCHES):
+        upstream.next(calls(*(("google_search", {"q": word}) for word in words[first : first + SEARCHES])))
     upstream.next(says("All", " found"))
+    return words
 
 
-async def seen(client: AsyncOpenAI) -> tuple[str, list[Json]]:
+async def seen(client: AsyncOpenAI) -> tuple[Response, list[Json]]:
     """The response of a stream that nobody cuts, and its events without what differs from one to another."""
     stream = await client.responses.create(
         model="scripted", input="Search", tools=[{"type": "web_search"}], stream=True
@@ -71,7 +100,7 @@ async def seen(client: AsyncOpenAI) -> tuple[str, list[Json]]:
     assert [event.sequence_number for event in events] == list(range(len(events)))
     last = events[-1]
     assert last.type == "response.completed", last.to_dict()
-    return last.response.id, [plain(event.to_dict()) for event in events]
+    return last.response, [plain(event.to_dict()) for event in events]
 
 
 def plain(event: Mapping[str, object]) -> Json:
@@ -86,109 +115,103 @@ def in_order(events: list[Json]) -> list[str]:
     return sorted(json.dumps(event) for event in events)
 
 
-class Mortals:
-    """Response workers that die at such a moment, each replaced by another one. Opened by `mortals`."""
-
-    def __init__(self, product: Product, moment: Moment) -> None:
-        self.died = 0
-        self._product = product
-        self._moment = moment
-
-    async def follow(self) -> None:
-        """Until cancelled; then the last one is stopped."""
-        child: Child | None = None
-        hit = 1
-        try:
-            while True:
-                child = await self._born(hit)
-                if child is not None:
-                    while not await has_ended_within(child, TAKEOVER):
-                        pass
-                self.died += 1
-                hit = 2
-        finally:
-            if child is not None:
-                await stop_child(child)
-
-    async def _born(self, hit: int) -> Child | None:
-        """A worker; None where it died before it was ready."""
-        try:
-            child = await self._product.add_responses(plan(self._moment, hit))
-        except StackError:
-            return None
-        self._product.responses.clear()
-        return child
+def searched(engines: Engines, words: Sequence[str]) -> list[int]:
+    """How often the engine was asked for each."""
+    asked = Counter(request.asked["q"] for request in engines.requests)
+    return [asked[word] for word in words]
 
 
-@asynccontextmanager
-async def mortals(product: Product, moment: Moment) -> AsyncIterator[Mortals]:
-    """They die at their first such moment, then at their second, until the block ends."""
-    workers = Mortals(product, moment)
-    following = asyncio.create_task(workers.follow())
-    try:
-        yield workers
-    finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
+async def executed(api: aiohttp.ClientSession, response_id: str) -> list[tuple[str, str]]:
+    """What was searched, and what became of it."""
+    found = await executions(api, response_id)
+    return sorted((one["arguments"]["q"], one["status"]) for one in found)
 
 
-@pytest.mark.parametrize("moment", [Moment.STEPPED, Moment.SENT, Moment.DONE])
-@pytest.mark.timeout(300)
-async def test_killed_at_every_step_it_ends_as_if_nobody_had_died(
-    alone: Product,
-    token: str,
-    upstream: Upstream,
-    engines: Engines,
-    kafka: KafkaSettings,
-    moment: Moment,
-) -> None:
-    await alone.add_tools()
-    calm = await alone.add_responses()
-    async with AsyncOpenAI(base_url=f"{alone.url}/v1", api_key=token, max_retries=0, timeout=280) as client:
-        scripted(upstream)
-        _, expected = await seen(client)
-        alone.responses.remove(calm)
-        await stop_child(calm)
+def completed(words: Sequence[str]) -> list[tuple[str, str]]:
+    return sorted((word, "completed") for word in words)
 
-        scripted(upstream)
-        async with mortals(alone, moment) as dying:
-            response_id, events = await seen(client)
 
-    assert dying.died >= STEPS // 2 - 1
-    assert in_order(events) == in_order(expected)
-    assert len(engines.requests) == 2 * (TURNS - 1) * SEARCHES
-    assert len(upstream.chats) == 2 * TURNS
+async def ends_once(kafka: KafkaSettings, response_id: str) -> None:
     job_id = job_id_of(response_id)
     assert job_id is not None
     await until(lambda: has_ended(kafka, job_id), TAKEOVER)
     assert len(ends_in(await events_of(kafka, job_id))) == 1
 
 
-@pytest.mark.timeout(300)
-async def test_a_tool_worker_that_dies_in_a_response_is_replaced_and_each_call_is_made_once(
-    alone: Product, api: aiohttp.ClientSession, upstream: Upstream, engines: Engines
+@pytest.mark.parametrize("fates", [SENDING, TAKING], ids=["stepped, sent", "done"])
+@pytest.mark.timeout(400)
+async def test_killed_at_every_boundary_it_ends_as_if_nobody_had_died(
+    alone: Product,
+    client: AsyncOpenAI,
+    api: aiohttp.ClientSession,
+    upstream: Upstream,
+    engines: Engines,
+    fates: Sequence[Fate],
 ) -> None:
-    scripted(upstream)
+    await alone.add_tools()
     await alone.add_responses()
-    first = await alone.add_tools(plan(Moment.KEPT, 3))
+    calm_words = scripted(upstream)
+    calm, expected = await seen(client)
+    await stop_all(alone.responses, alone.tools)
+
+    words = scripted(upstream)
+    responding, calling = response_mortals(alone, fates), tool_mortals(alone, TOOL_FATES)
+    async with mortals(responding, calling):
+        response, events = await seen(client)
+
+    assert min(responding.died[fate.moment] for fate in fates) >= FEWEST_STEPS - 1
+    assert responding.died[Moment.STEPPED] <= MOST_STEPS
+    assert min(calling.died[fate.moment] for fate in TOOL_FATES) >= CALLS // 3 - 1, calling.died
+    assert in_order(events) == in_order(expected)
+    assert searched(engines, calm_words + words) == [1] * 2 * CALLS
+    assert len(upstream.chats) == 2 * TURNS
+    assert await executed(api, calm.id) == completed(calm_words)
+    assert await executed(api, response.id) == completed(words)
+    await ends_once(alone.servers.kafka, response.id)
+
+
+@pytest.mark.timeout(300)
+async def test_a_death_between_two_calls_repeats_the_one_that_was_cut_alone(
+    alone: Product, api: aiohttp.ClientSession, upstream: Upstream, engines: Engines, kafka: KafkaSettings
+) -> None:
+    words = scripted(upstream, turns=2)
+    both_asked = asyncio.Event()
+    engines.next("serper", Script(gate=both_asked), Script(fault="hang"))
+    await alone.add_responses()
+    first = await alone.add_tools(plan(Moment.KEPT, 1))
     alone.tools.clear()
-    body = {"model": "scripted", "input": "Search", "tools": [{"type": "web_search"}], "background": True}
-    async with api.post("/v1/responses", json=body) as answer:
-        response = await answer.json()
+
+    response_id = await begun(api, {"type": "web_search"})
+    _, cut = await engines.asked(1), await engines.asked(2)
+    both_asked.set()
     assert await has_ended_within(first, TAKEOVER)
     await alone.add_tools()
 
-    async def now() -> Json:
-        async with api.get(f"/v1/responses/{response['id']}") as told:
-            found: Json = await told.json()
-            return found
+    await ends_once(kafka, response_id)
+    assert (await shown(api, response_id))["status"] == "completed"
+    assert searched(engines, words) == [2 if word == cut.asked["q"] else 1 for word in words]
+    assert await executed(api, response_id) == completed(words)
 
-    async def is_done() -> bool:
-        return (await now())["status"] not in ("queued", "in_progress")
 
-    await until(is_done, TAKEOVER)
-    ended = await now()
-    assert ended["status"] == "completed", ended
-    assert [item["status"] for item in ended["output"]] == ["completed"] * (1 + (TURNS - 1) * SEARCHES)
-    assert len(engines.requests) == (TURNS - 1) * SEARCHES
+@pytest.mark.timeout(300)
+async def test_a_program_whose_worker_dies_is_not_run_again_and_the_model_is_told(
+    alone: Product, api: aiohttp.ClientSession, upstream: Upstream, kafka: KafkaSettings
+) -> None:
+    upstream.next(calls(("python_exec", {"code": "print(6 * 7)"})), says("So be it"))
+    await alone.add_responses()
+    first = await alone.add_tools(plan(Moment.SEEN, 1))
+    await needs_python(api)
+    alone.tools.clear()
+
+    response_id = await begun(api, {"type": "code_interpreter", "container": {"type": "auto"}})
+    assert await has_ended_within(first, TAKEOVER)
+    await alone.add_tools()
+
+    await ends_once(kafka, response_id)
+    response = await shown(api, response_id)
+    assert response["status"] == "completed", response
+    (call,) = await executions(api, response_id)
+    assert (call["status"], call["result"]) == ("failed", None)
+    told = upstream.chats[-1].json["messages"][-1]
+    assert (told["role"], told["content"]) == ("tool", call["error"])
+    assert "was lost" in call["error"]

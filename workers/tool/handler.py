@@ -160,6 +160,7 @@ class ToolWork:
         try:
             async with self._places.of(attempt.envelope.tenant):
                 result = await self._result(attempt, entry, arguments)
+            means.failpoints.hit(Moment.SEEN)
             status: Status = "failed" if result.is_error else "completed"
             outcome = status
             await self._end(attempt, status, time.monotonic() - began, result=result)
