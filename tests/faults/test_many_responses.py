@@ -88,6 +88,14 @@ async def ends_of(kafka: KafkaSettings, names: Sequence[str]) -> Counter[str]:
     return Counter(job_id for job_id, _ in told)
 
 
+async def is_drained(kafka: KafkaSettings) -> bool:
+    """Whether no job waits, or is being done."""
+    groups = {worker_group(one): [one] for one in (RESPONSE, TOOL, *COMPLETION.values())}
+    async with open_lag(kafka) as lag:
+        backlogs = await lag.backlogs(groups)
+    return not any(count for topics in backlogs.values() for count in topics.values())
+
+
 @pytest.mark.timeout(400)
 async def test_500_in_the_background_end_once_each_with_its_own_answer(
     twice: Product, token: str, upstream: Upstream, engines: Engines, kafka: KafkaSettings
@@ -131,11 +139,4 @@ async def test_500_in_the_background_end_once_each_with_its_own_answer(
     await until(is_all_told, 60)
     assert set((await ends_of(kafka, jobs)).values()) == {1}
 
-    async with open_lag(kafka) as lag:
-
-        async def is_drained() -> bool:
-            groups = {worker_group(one): [one] for one in (RESPONSE, TOOL, *COMPLETION.values())}
-            backlogs = await lag.backlogs(groups)
-            return not any(count for topics in backlogs.values() for count in topics.values())
-
-        await until(is_drained, 60)
+    await until(lambda: is_drained(kafka), 60)
