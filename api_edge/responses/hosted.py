@@ -39,7 +39,7 @@ def web_search(tool: WebSearchTool, known: Known, path: str) -> list[Offer]:
     offers = [offer_of(search, OfferKind.WEB_SEARCH, _search_arguments(tool))]
     scrape = known.catalog.find(SCRAPE.name, known.tenant)
     if scrape is not None and scrape.off_reason is None and tool.external_web_access is not False:
-        offers.append(offer_of(scrape, OfferKind.WEB_SEARCH))
+        offers.append(offer_of(scrape, OfferKind.WEB_SEARCH, _hosts(tool)))
     return offers
 
 
@@ -79,14 +79,18 @@ def with_session(offered: Offered, response_id: str) -> Offered:
 
 
 def _search_arguments(tool: WebSearchTool) -> JsonObject:
-    arguments: JsonObject = {}
-    if tool.filters is not None and tool.filters.allowed_domains:
-        arguments["domain_allow_list"] = tool.filters.allowed_domains
+    arguments = _hosts(tool)
     if tool.user_location is not None:
         arguments |= _location(tool.user_location)
     if tool.external_web_access is False:
         arguments["offline_mode"] = True
     return arguments
+
+
+def _hosts(tool: WebSearchTool) -> JsonObject:
+    """Where it may look."""
+    allowed = None if tool.filters is None else tool.filters.allowed_domains
+    return {"domain_allow_list": allowed} if allowed else {}
 
 
 def _location(where: UserLocation) -> JsonObject:

@@ -1,7 +1,7 @@
 """What a response is asked with: a text or items, made whole and named.
 
 A reference to an item stands for the item as it is kept: of the response that this one goes on from, or of
-one before that.
+one before that; else of any response that the caller stored.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from api_edge.responses.fields import invalid
 from contracts.errors import ApiError, ErrorCode
 from contracts.wire.items import MESSAGE, ItemError, StoredItem, new_item_id, stored
 from infra.database import Transaction
-from infra.store.response_items import item_of_chain
+from infra.store.response_items import item_at, item_of_chain
 
 REFERENCE = "item_reference"
 APPROVAL = "mcp_approval_response"
@@ -107,8 +107,8 @@ async def _looked_up(session: Transaction, tenant: str, previous: str | None, re
     if previous is not None:
         row = await item_of_chain(session, tenant, previous, reference.item_id)
     if row is None:
-        message = (
-            f"There is no item {shown(reference.item_id)!r} in the response that previous_response_id names"
-        )
+        row = await item_at(session, tenant, reference.item_id)
+    if row is None:
+        message = f"There is no item {shown(reference.item_id)!r} in a stored response"
         raise ApiError(ErrorCode.NOT_FOUND, message, param=f"{reference.path}.id")
     return Put(row.item, row.said)

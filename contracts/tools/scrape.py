@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from contracts.base import Message
+from contracts.tools.search import Host
 from contracts.tools.spec import ToolSpec, schema_of
 
 
@@ -14,6 +15,9 @@ class ScrapeArguments(Message):
     url: str = Field(min_length=1, max_length=4_096, description="The page's address, http or https")
     includeMarkdown: bool = Field(  # noqa: N815  as clients know it
         default=False, description="Whether its text is wanted as Markdown, too"
+    )
+    domain_allow_list: list[Host] = Field(
+        default_factory=list, max_length=100, description="Only a page of these hosts and those below them"
     )
 
 

@@ -153,3 +153,14 @@ async def item_of_chain(
         col(ResponseItemRow.response_id).in_(names), col(ResponseItemRow.item_id) == item_id
     )
     return (await session.exec(rows)).first()
+
+
+async def item_at(session: AsyncSession, tenant: str, item_id: str) -> ResponseItemRow | None:
+    """An item of any stored response of a tenant; the newest, where several have that id."""
+    rows = (
+        select(ResponseItemRow)
+        .join(ResponseRow, col(ResponseRow.response_id) == col(ResponseItemRow.response_id))
+        .where(col(ResponseRow.tenant) == tenant, col(ResponseRow.is_stored))
+        .where(col(ResponseItemRow.item_id) == item_id)
+    )
+    return (await session.exec(rows.order_by(col(ResponseItemRow.created_at).desc()).limit(1))).first()

@@ -179,6 +179,22 @@ async def test_tools_of_ours_are_called_side_by_side_and_told_to_the_model(
 
 
 @pytest.mark.usefixtures("tool_worker")
+async def test_all_turns_answer_with_no_more_tokens_than_it_may_have(
+    sdk: AsyncOpenAI, upstream: Upstream, engines: Engines
+) -> None:
+    upstream.next(calls(("google_search", {"q": "cats"})), calls(("google_search", {"q": "dogs"})))
+    tools: Any = [{"type": "web_search"}]
+
+    response = await sdk.responses.create(model=MODEL, input="Go", tools=tools, max_output_tokens=8)
+
+    assert [chat.json["max_tokens"] for chat in upstream.chats] == [8, 4]
+    assert response.status == "incomplete"
+    assert response.incomplete_details is not None
+    assert response.incomplete_details.reason == "max_output_tokens"
+    assert len(engines.requests) == 2
+
+
+@pytest.mark.usefixtures("tool_worker")
 async def test_a_call_waits_for_approval(sdk: AsyncOpenAI, upstream: Upstream, engines: Engines) -> None:
     tools: Any = [{"type": "mcp", "server_label": "jan", "allowed_tools": ["google_search"]}]
     upstream.next(calls(("google_search", {"q": "cats"})), says("Cats"))

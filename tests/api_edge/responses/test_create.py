@@ -17,6 +17,7 @@ from tests.api_edge.responses.room import Room
 
 CONVERSATION = "conv_01KB3M5Q8Z7V2T4X6Y8W0R1S2T"
 UNKNOWN = "resp_01KB3M5Q8Z7V2T4X6Y8W0R1S2T"
+OTHER = {"authorization": "Bearer other"}
 DETACH = {"x-on-disconnect": "detach"}
 KEY = {"idempotency-key": "k1"}
 REQUEST = {
@@ -189,12 +190,16 @@ async def test_a_reference_stands_for_the_item_of_the_chain(room: Room) -> None:
         previous_response_id=first,
         input=[{"type": "item_reference", "id": "rs_1"}, {"role": "user", "content": "And?"}],
     )
-    lost = await room.create(background=True, input=[{"type": "item_reference", "id": "rs_1"}])
+    alone = await room.create(background=True, input=[{"type": "item_reference", "id": "rs_1"}])
+    lost = await room.create(background=True, input=[{"type": "item_reference", "id": "rs_2"}])
+    theirs = await room.create(OTHER, input=[{"type": "item_reference", "id": "rs_1"}])
 
     items = (await room.ask("GET", f"/v1/responses/{answer.json['id']}/input_items", query="order=asc")).json
     assert [item["type"] for item in items["data"]] == ["reasoning", "message"]
     assert items["data"][0]["id"] == "rs_1"
-    assert (lost.status, lost.json["error"]["param"]) == (404, "input[0].id")
+    assert alone.status == 200
+    for refused in (lost, theirs):
+        assert (refused.status, refused.json["error"]["param"]) == (404, "input[0].id")
 
 
 async def test_a_call_that_is_allowed_is_planned_before_the_first_turn(room: Room) -> None:

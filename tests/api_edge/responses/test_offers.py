@@ -75,6 +75,13 @@ def test_hosted_tools_are_done_by_ours(
     assert shown.keys().isdisjoint({*arguments, "approved", "session_id"})
 
 
+def test_pages_are_read_only_where_it_may_search() -> None:
+    offers = offers_in([WEB | {"filters": {"allowed_domains": ["example.com"]}}], known())
+
+    assert [one.name for one in offers.offered] == ["google_search", "scrape"]
+    assert offers.offered[1].arguments == {"domain_allow_list": ["example.com"]}
+
+
 def test_programs_without_a_container_share_that_of_the_response() -> None:
     offers = offers_in([CODE, FUNCTION], known())
 

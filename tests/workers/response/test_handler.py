@@ -279,3 +279,14 @@ async def test_a_response_that_is_deleted_takes_its_outbox_along(open_world: Ope
 
     assert waited
     assert await world.is_sent()
+
+
+async def test_what_its_turns_answered_together_may_be_all_that_it_may_have(open_world: Open) -> None:
+    world = open_world(calls(("google_search", {"q": "x"})), says("Never asked"))
+    await world.ask(TOOLS.model_copy(update={"chat": {"max_tokens": 4}}))
+
+    await world.go()
+
+    row = await world.row()
+    assert (row.status, row.incomplete_reason, row.turn) == ("incomplete", "max_output_tokens", 1)
+    assert [item["status"] for item in await world.output()] == ["completed"]

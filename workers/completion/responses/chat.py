@@ -17,6 +17,8 @@ def chat_of(material: Material, number: int) -> JsonObject:
     messages: list[JsonObject] = [{"role": "system", "content": text} for text in material.instructions]
     messages += chat_messages(material.told)
     body: JsonObject = {"model": material.model, "messages": messages, **plan.chat}
+    if "max_tokens" in plan.chat:  # of the whole response
+        body["max_tokens"] = max(1, plan.chat["max_tokens"] - material.answered)
     functions = _functions(plan, material.calls)
     if functions:
         body["tools"] = list(functions)

@@ -32,6 +32,8 @@ class Material:
     """The project's, and the response's own."""
     calls: int = 0
     """Calls of our tools that were made so far."""
+    answered: int = 0
+    """Tokens that the turns before have answered with."""
 
 
 async def turn_material(session: Transaction, tenant: str, turn: ResponseTurn) -> Material:
@@ -49,6 +51,7 @@ async def turn_material(session: Transaction, tenant: str, turn: ResponseTurn) -
         ResponsePlan.model_validate(row.plan),
         [text for text in (instruction, own) if isinstance(text, str)],
         row.calls,
+        (row.usage or {}).get("output_tokens", 0),
     )
 
 

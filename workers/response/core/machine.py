@@ -182,8 +182,17 @@ def _go_on(decision: Decision, state: State, outcome: TurnOutcome, new: int, cal
         _end(decision, "completed")
     elif state.turn >= state.plan.max_turns:
         _end(decision, "incomplete", reason=TOO_DEEP)
+    elif _has_said_all(state, decision):
+        _end(decision, "incomplete", reason=REASONS["length"])
     else:
         _begin_turn(decision, state, state.outputs + new, calls)
+
+
+def _has_said_all(state: State, decision: Decision) -> bool:
+    """Whether the turns have answered with all the tokens that the response may have."""
+    most = state.plan.chat.get("max_tokens")
+    usage = decision.usage or state.usage or {}
+    return isinstance(most, int) and usage.get("output_tokens", 0) >= most
 
 
 def _end(decision: Decision, status: str, *, reason: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from infra.outgoing.addresses import AddressPolicy
 from infra.outgoing.fetching import Fetched, FetchLimits, open_fetcher
 from infra.settings import ScrapeSettings
 from workers.tool.core.arguments import read_arguments
+from workers.tool.core.hosts import host_of, is_among
 from workers.tool.ports import Call, ToolFailed
 from workers.tool.scrape import reading
 from workers.tool.scrape.kinds import HEAD, Kind, kind_of
@@ -28,6 +29,7 @@ ACCEPT = "text/html,application/xhtml+xml,application/pdf;q=0.9,text/*;q=0.8,*/*
 REFUSED = "url cannot be fetched: its site's robots.txt does not allow it, or cannot be read now"
 PREVIEW = 600
 """Characters."""
+OUTSIDE = "url cannot be read: it is, or leads, outside domain_allow_list"
 ROBOTS_SECONDS = 10.0
 ROBOTS_BYTES = 2 * 1024 * 1024
 
@@ -72,9 +74,11 @@ class Scrape:
         """See `Tool`."""
         asked = read_arguments(ScrapeArguments, call.arguments)
         url = asked.url.strip()
+        _check_host(url, asked.domain_allow_list)
         with tempfile.TemporaryDirectory(prefix="jan-scrape-") as folder:
             path = Path(folder) / "page"
             fetched = await self._fetched(url, path)
+            _check_host(fetched.url, asked.domain_allow_list)
             kind = await self._kind(fetched, path)
             said = await self._said(
                 Wanted(
@@ -160,6 +164,12 @@ async def open_scrape(settings: ScrapeSettings) -> AsyncIterator[Scrape]:
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(HEAD)
+
+
+def _check_host(url: str, allowed: Sequence[str]) -> None:
+    """Raise ToolFailed for a page that is on no host that is allowed."""
+    if allowed and not is_among(host_of(url) or "", allowed):
+        raise ToolFailed(OUTSIDE)
 
 
 def _cut(text: str, most: int) -> tuple[str, bool]:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from contracts.tools.search import SearchArguments
-from workers.tool.search.addresses import is_among
+from workers.tool.core.hosts import is_among
 from workers.tool.search.engine import EngineFailed, Found, JsonObject, Page
 
 MORE_PAGES = 2

@@ -6,7 +6,7 @@ It has no count of results: its pages are as long as its engines make them, so t
 from aiohttp import ClientSession
 
 from contracts.tools.search import SearchArguments
-from workers.tool.search.addresses import host_of
+from workers.tool.core.hosts import host_of
 from workers.tool.search.answering import exchange, judge, no_answer, object_in
 from workers.tool.search.asking import place_of, query_of, sites_left_out
 from workers.tool.search.engine import EngineFailed, Found, JsonObject, Outcome, Page

@@ -4,7 +4,7 @@ from aiohttp import ClientSession
 from pydantic import SecretStr
 
 from contracts.tools.search import SearchArguments
-from workers.tool.search.addresses import host_of
+from workers.tool.core.hosts import host_of
 from workers.tool.search.answering import Answer, exchange, judge, no_answer, object_in
 from workers.tool.search.asking import place_of, query_of, sites_left_out
 from workers.tool.search.engine import EngineFailed, Found, JsonObject, Outcome, Page

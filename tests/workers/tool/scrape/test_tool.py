@@ -4,17 +4,20 @@ import asyncio
 import gzip
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pypdf
 import pytest
 
 from contracts.tools.spec import ToolResult
+from infra.outgoing.fetching import Fetched
 from infra.settings import ScrapeSettings
 from tests.infra.outgoing.remote import Remote, answer, moved, open_remote
 from workers.tool.core.arguments import BadArguments
 from workers.tool.ports import Call, ToolFailed
 from workers.tool.scrape import Scrape, open_scrape
+from workers.tool.scrape.tool import Everything
 
 OWN = ("127.0.0.0/8",)
 HTML = "Content-Type: text/html; charset=utf-8"
@@ -251,6 +254,36 @@ async def test_a_page_that_takes_too_long_is_read_quickly_while_others_go_on(rem
     assert huge["is_truncated"] is True
     assert len(huge["text"]) <= 50_000
     assert small["title"] == "The harbour"
+
+
+class Moved:
+    """A fetcher whose pages all have moved elsewhere."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def fetch(self, url: str, path: Path) -> Fetched:
+        self.asked.append(url)
+        await asyncio.to_thread(path.write_text, PAGE)
+        return Fetched("https://elsewhere.example/page", "text/html", None, "utf-8", len(PAGE))
+
+
+async def test_a_page_outside_the_hosts_that_are_allowed_is_not_read(scrape: Scrape) -> None:
+    fetcher = Moved()
+    moved_on = Scrape(settings(), fetcher, Everything(), scrape._confined)
+    for url, allowed in (
+        ("https://x.example/page", ["y.example"]),
+        ("https://badx.example/page", ["x.example"]),
+        ("https://x.example/page", ["x.example", "y.example"]),
+    ):
+        with pytest.raises(ToolFailed, match="outside domain_allow_list"):
+            await read(moved_on, url, domain_allow_list=allowed)
+    told = await said(
+        moved_on, "https://x.example/page", domain_allow_list=["elsewhere.example", "x.example"]
+    )
+
+    assert told["title"] == "The harbour"
+    assert fetcher.asked == ["https://x.example/page"] * 2
 
 
 async def test_long_text_is_cut_at_a_word(remote: Remote) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from workers.tool.search.addresses import host_of, is_among
+from workers.tool.core.hosts import host_of, is_among
 
 
 @pytest.mark.parametrize(
