@@ -14,13 +14,13 @@ from infra.embedded.place import Place
 from infra.relay.log import LogReader
 from infra.relay.redis import open_redis
 from infra.settings import KafkaSettings, ObjectSettings, RedisSettings
-from tests.acceptance.conftest import api, token
+from tests.acceptance.conftest import api, response_worker, token, webhook_worker
 from tests.conftest import BrokerChoice, run
 from tests.faults.own_servers import OwnServers, small_disk, start_own_servers
 from tests.faults.own_stack import OwnStack, open_own_stack
 from tests.product import Product
 
-__all__ = ["api", "token"]
+__all__ = ["api", "response_worker", "token", "webhook_worker"]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from contracts.envelope import Envelope
 from contracts.errors import ErrorDetail
@@ -70,6 +71,8 @@ class ResponseWork:
     def __init__(self, reading: Reading[ResponseJob], means: ResponseMeans) -> None:
         self._reading = reading
         self._means = means
+        self._steps: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """By response: a word that comes while a step is being sent waits, and does not send it too."""
 
     async def on_record(self, record: Record) -> None:
         """Take one word. Raises Poison for what is none, and what is away for too long."""
@@ -105,6 +108,10 @@ class ResponseWork:
         await self._stepped(response_id, lambda state: advance(state, now), is_cancelled=is_cancelled)
 
     async def _stepped(self, response_id: str, decide: "Decide", *, is_cancelled: bool = False) -> None:
+        async with self._steps.setdefault(response_id, asyncio.Lock()):
+            await self._taken(response_id, decide, is_cancelled=is_cancelled)
+
+    async def _taken(self, response_id: str, decide: "Decide", *, is_cancelled: bool) -> None:
         means, now = self._means, datetime.now(UTC)
         deliveries: Sequence[str] = ()
         async with means.database.begin() as session:

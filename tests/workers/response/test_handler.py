@@ -1,5 +1,8 @@
 """A response from its first word to its last, and what becomes of it when steps die."""
 
+import asyncio
+from collections import Counter
+
 import pytest
 
 from contracts.errors import ApiError, ErrorCode
@@ -20,6 +23,7 @@ BROKEN = Offered(name="broken", kind=OfferKind.MCP, tool="broken", server_label=
 OWN = Offered(name="weather", kind=OfferKind.FUNCTION)
 TOOLS = ResponsePlan(offered=(SEARCH, PYTHON, REMOTE, BROKEN, OWN))
 BEGUN = ["created", "in_progress"]
+AT_ONCE = 5
 
 
 async def test_an_answer_completes_a_response(open_world: Open) -> None:
@@ -232,6 +236,23 @@ async def test_dying_at_any_step_changes_nothing(open_world: Open) -> None:
             died += world.deaths
     assert died >= 2 * STEPS
     assert [type(event) for event in whole.bus.events].count(Finished) == 1
+
+
+async def test_words_that_come_at_once_send_everything_once(open_world: Open) -> None:
+    world = open_world(calls(("google_search", {"q": "x"}), ("google_search", {"q": "y"})), says("Done"))
+    await world.ask(TOOLS)
+    records: list[bytes] = []
+
+    while not (await world.row()).ended_at:
+        await asyncio.gather(*(world.word() for _ in range(AT_ONCE)))
+        records += [value for _, value in world.bus.sent]
+        while world.bus.sent:
+            await world.take_one()
+
+    told = Counter(event.model_dump_json() for event in world.bus.events)
+    assert set(told.values()) == {1}
+    assert set(Counter(records).values()) == {1}
+    assert len(records) == 2 + 2
 
 
 async def test_a_row_of_another_version_holds_up_no_other(

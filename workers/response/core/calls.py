@@ -88,6 +88,13 @@ def finished(
     return Done(called.output_index, done, said), [*told, events.item_done(called.output_index, shown)]
 
 
+def stopped(called: Called, item: JsonObject) -> Done:
+    """An item whose call was stopped with its response: nothing goes on behind an end."""
+    is_search = called.offered is not None and called.offered.kind is OfferKind.WEB_SEARCH
+    status = "failed" if is_search else "incomplete"  # which OpenAI's web_search_call does not know
+    return Done(called.output_index, item | {"status": status})
+
+
 def _web_search(item: JsonObject, called: Called, end: CallEnd, _text: str) -> list[JsonObject]:
     action = dict(item.get("action") or {})
     if action.get("type") == "search":

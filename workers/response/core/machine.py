@@ -16,7 +16,7 @@ from contracts.errors import ApiError, ErrorCode, ErrorDetail
 from contracts.ids import derived_ulid
 from contracts.responses import events
 from contracts.responses.plan import Called, OfferKind, TurnOutcome, TurnPlan
-from workers.response.core.calls import approved_item, begun_events, finished, list_item, unknown
+from workers.response.core.calls import approved_item, begun_events, finished, list_item, stopped, unknown
 from workers.response.core.state import (
     ENDED,
     CallEnd,
@@ -208,6 +208,8 @@ def _stopped(state: State, status: str) -> Decision:
         if step.is_running:
             decision.ended_steps[step.number] = "cancelled"
             decision.stopped.append(step.job_id)
+            if step.called is not None:
+                decision.changed_items.append(stopped(step.called, _item(_outcome(state), step.called)))
     if state.status == "queued":
         decision.frames.append(Snapshot("response.created", "in_progress"))
     _end(decision, status)
