@@ -31,6 +31,7 @@ from infra.settings import (
     StackSettings,
 )
 from tests.collector import Collector, open_collector
+from tests.engines.server import Engines, open_engines
 from tests.product import Product, Servers, open_product
 from tests.upstream.server import Upstream, open_upstream
 
@@ -251,3 +252,10 @@ async def upstream(provider_port: int) -> AsyncIterator[Upstream]:
     async with open_upstream(port=provider_port) as upstream:
         upstream.listed = list(MODELS)
         yield upstream
+
+
+@pytest.fixture
+async def engines(engines_port: int) -> AsyncIterator[Engines]:
+    """The search engines, with scripts of this test's own."""
+    async with open_engines(engines_port) as engines:
+        yield engines

@@ -11,7 +11,7 @@ from contracts.tools.builtin import BUILT_IN
 from tests.acceptance.asking import Json, error_in
 from tests.acceptance.people import admin_client
 from tests.acceptance.waiting import until
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("tool_worker")]
@@ -37,12 +37,6 @@ async def boss(product: Product) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
         async with session.patch(SEARCH, json=AS_IT_WAS) as answer:
             assert answer.status == 200
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 async def change(boss: aiohttp.ClientSession, **fields: Any) -> Json:

@@ -1,6 +1,6 @@
 """Agents of OpenAI's Agents SDK, whose model is ours: asked by responses, with functions of their own."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from openai import AsyncOpenAI
 from openai.types.responses import ResponseTextDeltaEvent
 from pydantic import BaseModel
 
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.upstream.server import Upstream
 from tests.upstream.turns import Json, calls, says
 
@@ -59,13 +59,7 @@ def model(sdk: AsyncOpenAI) -> OpenAIResponsesModel:
 
 
 @pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Iterator[SQLiteSession]:
+def own_session(tmp_path: Path) -> Iterator[SQLiteSession]:
     kept = SQLiteSession("one", tmp_path / "session.db")
     yield kept
     kept.close()
@@ -188,34 +182,25 @@ async def test_runs_go_on_by_the_response_before(
     assert [one["role"] for one in told(upstream)] == ["user", "assistant", "tool", "assistant", "user"]
 
 
-async def test_a_session_of_its_own_remembers(
-    model: OpenAIResponsesModel, upstream: Upstream, weather: Weather, session: SQLiteSession
+@pytest.mark.parametrize("kind", ["its own", "our conversation"])
+async def test_a_session_remembers(
+    sdk: AsyncOpenAI,
+    model: OpenAIResponsesModel,
+    upstream: Upstream,
+    weather: Weather,
+    own_session: SQLiteSession,
+    kind: str,
 ) -> None:
     upstream.next(calls(*asks_for("Oslo")))
     upstream.next(says("Sunny"))
     upstream.next(says("Still"))
     agent = Agent(name="A", model=model, tools=[function_tool(weather.of, name_override="weather")])
+    ours = OpenAIConversationsSession(openai_client=sdk)
+    session = own_session if kind == "its own" else ours
 
     await Runner.run(agent, "Weather?", session=session, run_config=QUIET)
     await Runner.run(agent, "And now?", session=session, run_config=QUIET)
 
     assert [one["role"] for one in told(upstream)] == ["user", "assistant", "tool", "assistant", "user"]
-
-
-async def test_a_session_that_is_our_conversation_remembers(
-    sdk: AsyncOpenAI, model: OpenAIResponsesModel, upstream: Upstream, weather: Weather
-) -> None:
-    upstream.next(calls(*asks_for("Oslo")))
-    upstream.next(says("Sunny"))
-    upstream.next(says("Still"))
-    agent = Agent(name="A", model=model, tools=[function_tool(weather.of, name_override="weather")])
-    session = OpenAIConversationsSession(openai_client=sdk)
-
-    await Runner.run(agent, "Weather?", session=session, run_config=QUIET)
-    await Runner.run(agent, "And now?", session=session, run_config=QUIET)
-
-    assert [one["role"] for one in told(upstream)] == ["user", "assistant", "tool", "assistant", "user"]
-    kept = [item async for item in sdk.conversations.items.list(session.session_id, order="asc")]
-    assert [item.type for item in kept] == [
-        *("message", "function_call", "function_call_output", "message", "message", "message"),
-    ]
+    kept = [str(item.get("type", "message")) for item in await session.get_items()]
+    assert kept == ["message", "function_call", "function_call_output", "message", "message", "message"]

@@ -8,6 +8,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
 
 from infra.settings import ProviderSettings
+from tests.acceptance.test_responses import WEATHER
 from tests.acceptance.test_trimming import is_offered
 from tests.acceptance.waiting import until
 from tests.product import Product
@@ -19,13 +20,6 @@ pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("response_worker"), pyt
 Json = dict[str, Any]  # OpenAI's wire
 MODEL = "scripted"
 FOREIGN = "resp_01KB3M5Q8Z7V2T4X6Y8W0R1S2T"
-WEATHER: Json = {
-    "type": "function",
-    "name": "weather",
-    "description": "The weather of a city",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    "strict": False,
-}
 
 
 @pytest.fixture

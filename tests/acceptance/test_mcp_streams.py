@@ -12,19 +12,13 @@ from contracts.ids import new_ulid
 from tests.acceptance.test_mcp import PATH, called, initialized, posted
 from tests.acceptance.waiting import LIMIT, until
 from tests.engines.script import Script
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("tool_worker")]
 
 Json = dict[str, Any]  # a JSON document
 BOTH = {"Accept": "application/json, text/event-stream"}
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 @pytest.fixture

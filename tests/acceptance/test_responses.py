@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from contracts.responses.objects import DEFAULTS
 from tests.acceptance.waiting import until
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.product import Product
 from tests.upstream.server import Upstream
 from tests.upstream.turns import calls, says
@@ -39,12 +39,6 @@ TEXT_EVENTS = [
 class City(BaseModel):
     name: str
     people: int
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.acceptance.one_end import Witness, ends_of, open_witness
 from tests.acceptance.responding import executions
 from tests.acceptance.waiting import until
 from tests.engines.script import Script
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.faults.test_tools import needs_python
 from tests.product import Product
 from tests.upstream.server import Upstream
@@ -23,12 +23,6 @@ pytestmark = [
 ]
 
 ENDLESS = "import time\nwhile True: time.sleep(0.1)"
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 @pytest.fixture

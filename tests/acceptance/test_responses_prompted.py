@@ -10,7 +10,7 @@ import pytest
 from infra.settings import ProviderSettings
 from tests.acceptance.test_trimming import PATIENCE, is_offered
 from tests.acceptance.waiting import until
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.product import Product
 
 pytestmark = [
@@ -30,12 +30,6 @@ WEATHER: Json = {
         "required": ["city"],
     },
 }
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 @pytest.fixture

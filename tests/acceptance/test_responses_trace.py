@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import aiohttp
 import pytest
@@ -11,7 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tests.acceptance.waiting import LIMIT
 from tests.collector import Collector
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.upstream.server import Upstream
 from tests.upstream.turns import calls, says
 
@@ -25,12 +25,6 @@ NAMES = {
     "process jobs.tool.v1": 2,
     "execute_tool google_search": 2,
 }
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 def has_all(spans: Sequence[Span]) -> bool:

@@ -1,7 +1,6 @@
 """google_search on the running product, with scripted engines."""
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -9,19 +8,12 @@ import pytest
 
 from tests.conftest import QUICK
 from tests.engines.script import Script
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("tool_worker")]
 
 Json = dict[str, Any]  # a JSON document
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    """Those that the product knows, with scripts of this test's own."""
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 async def searched(api: aiohttp.ClientSession, **arguments: Any) -> Json:

@@ -18,7 +18,7 @@ from infra.bus.tail import read_topic
 from infra.embedded.child import has_ended_within, stop_child
 from infra.settings import KafkaSettings
 from tests.acceptance.waiting import until
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.product import Product
 from tests.upstream.script import Script
 from tests.upstream.server import Upstream
@@ -34,12 +34,6 @@ EVERY = 3
 DRAINED = 200.0
 """Seconds, with a worker that is killed amid it."""
 SEARCH: Any = {"type": "web_search"}
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from infra.settings import KafkaSettings
 from tests.acceptance.responding import begun, executions, shown
 from tests.acceptance.waiting import until
 from tests.engines.script import Script
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.faults.mortals import Fate, mortals, response_mortals, tool_mortals
 from tests.faults.test_moments import ends_in, events_of, has_ended, plan
 from tests.faults.test_tools import needs_python
@@ -54,12 +54,6 @@ TOOL_FATES = (
     Fate(Moment.CLOSED), Fate(Moment.TOLD), Fate(Moment.DONE),
 )  # fmt: skip
 """All the boundaries of every third call."""
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 @pytest.fixture

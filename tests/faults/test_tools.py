@@ -14,7 +14,7 @@ from infra.settings import KafkaSettings
 from tests.acceptance.asking import Json
 from tests.acceptance.waiting import LIMIT, until
 from tests.engines.script import Script
-from tests.engines.server import Engines, open_engines
+from tests.engines.server import Engines
 from tests.faults.test_moments import ends_in, events_of, has_ended, plan
 from tests.product import Product
 
@@ -28,12 +28,6 @@ n = pathlib.Path("n")
 n.write_text((n.read_text() if n.exists() else "") + "x")
 """
 BEHIND_THE_CALL = (Moment.KEPT, Moment.CLOSED, Moment.TOLD, Moment.DONE)
-
-
-@pytest.fixture
-async def engines(engines_port: int) -> AsyncIterator[Engines]:
-    async with open_engines(engines_port) as engines:
-        yield engines
 
 
 @pytest.fixture
