@@ -191,6 +191,13 @@ class Product:
         return child
 
 
+async def stop_all(*kinds: list[Child]) -> None:
+    """Stop these kinds of workers, of which none is left."""
+    for children in kinds:
+        while children:
+            await stop_child(children.pop())
+
+
 @asynccontextmanager
 async def open_product(
     servers: Servers, provider_url: str, *, extra: Mapping[str, str] | None = None

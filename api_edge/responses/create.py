@@ -19,11 +19,12 @@ from api_edge.responses.asking import Asker, Asking
 from api_edge.responses.cancels import Cancels
 from api_edge.responses.desk import ResponseDesk
 from api_edge.responses.estimate import expected_of
-from api_edge.responses.keeping import Keeping
+from api_edge.responses.keeping import Accepted, Keeping
 from api_edge.responses.stream import Streams
 from contracts.envelope import Caller
 from contracts.errors import ApiError, ErrorCode
 from contracts.ids import response_id
+from contracts.responses.objects import response_object
 from infra.limits.gate import Kind
 
 PATH = "/v1/responses"
@@ -63,11 +64,12 @@ class ResponseCall:
                 await self._answer_again(caller, str(gone), scope, send, error)
 
     async def _submit(self, asked: Asked, asking: Asking, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self.keeping.submitted(asked, asking) as running:
+        async with self.keeping.submitted(asked, asking) as accepted:
+            running = accepted.running
             scope["state"]["job_id"] = running.job_id
             scope["state"]["replayed"] = running.is_replay
             if asking.is_background and not asking.is_stream:
-                await self._send_kept(asked.caller, running.job_id, send)
+                await self._send_accepted(asked.caller, accepted, send)
                 return
             try:
                 has_stayed = await self._answer(asking, running, receive, send)
@@ -87,6 +89,13 @@ class ResponseCall:
     async def _leave(self, asked: Asked, running: Running) -> None:
         if not asked.is_detached:  # what nobody waits for is not made any further
             await self.cancels.leave(response_id(running.job_id))
+
+    async def _send_accepted(self, caller: Caller, accepted: Accepted, send: Send) -> None:
+        """The object as it was written down: who has accepted it needs no database to say so."""
+        if accepted.row is None:
+            await self._send_kept(caller, accepted.running.job_id, send)
+        else:
+            await send_body(to_json(response_object(accepted.row, [])), send)
 
     async def _send_kept(self, caller: Caller, job_id: str, send: Send) -> None:
         """The object as it is now."""

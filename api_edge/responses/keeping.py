@@ -20,9 +20,18 @@ from contracts.topics import RESPONSE
 from infra.database import Database
 from infra.settings import ResponseSettings
 from infra.store.response_items import keep_items
-from infra.store.responses import keep_response, locked_response
+from infra.store.responses import ResponseRow, keep_response, locked_response
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A response that is worked on from now on."""
+
+    running: Running
+    row: ResponseRow | None
+    """As this request wrote it down; None where an earlier one did."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +45,16 @@ class Keeping:
     """Seconds for which a log, and what is not stored, is kept."""
 
     @asynccontextmanager
-    async def submitted(self, asked: Asked, asking: Asking) -> AsyncIterator[Running]:
+    async def submitted(self, asked: Asked, asking: Asking) -> AsyncIterator[Accepted]:
         """Accept a response; or follow the one that its idempotency key stands for. Raises ApiError."""
-        made: list[str] = []
+        made: list[ResponseRow] = []
         is_accepted = False
 
         async def make(order: Order) -> ResponseJob:
             job = ResponseJob(response_id=response_id(order.job_id))
-            if await self._keep(asked, asking, envelope_of(self.edge, asked, order, wish, job)):
-                made.append(job.response_id)
+            row = await self._keep(asked, asking, envelope_of(self.edge, asked, order, wish, job))
+            if row is not None:
+                made.append(row)
             return job
 
         lane, model = asking.wanted.lane(), asking.wanted.model
@@ -52,22 +62,22 @@ class Keeping:
         try:
             async with submit_job(self.edge, asked, wish) as running:
                 is_accepted = True
-                yield running
+                yield Accepted(running, made[0] if made else None)
         except ApiError as error:
             leads_here = isinstance(error, MayHaveArrived) and asked.keyed is not None
             if made and not is_accepted and not leads_here:  # with a key, asking again goes on with it
-                await self._take_back(made[0])
+                await self._take_back(made[0].response_id)
             raise
 
-    async def _keep(self, asked: Asked, asking: Asking, envelope: ResponseEnvelope) -> bool:
-        """Write it down; False where an edge that died did so before. Raises ApiError."""
+    async def _keep(self, asked: Asked, asking: Asking, envelope: ResponseEnvelope) -> ResponseRow | None:
+        """Write it down; None where an edge that died did so before. Raises ApiError."""
         row = row_of(asking, envelope, asked.span, self.settings, retention=self.retention)
         async with self.database.begin() as session:
             if await locked_response(session, row.response_id) is not None:
-                return False
+                return None
             await keep_response(session, row)
             await keep_items(session, item_rows(asking, row))
-        return True
+        return row
 
     async def _take_back(self, named: str) -> None:
         """Nobody works on what is not there, should its word have arrived."""

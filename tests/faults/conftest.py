@@ -18,7 +18,7 @@ from tests.acceptance.conftest import api, response_worker, token, webhook_worke
 from tests.conftest import BrokerChoice, run
 from tests.faults.own_servers import OwnServers, small_disk, start_own_servers
 from tests.faults.own_stack import OwnStack, open_own_stack
-from tests.product import Product
+from tests.product import Product, stop_all
 
 __all__ = ["api", "response_worker", "token", "webhook_worker"]
 
@@ -53,6 +53,14 @@ async def hurt(product: Product) -> AsyncIterator[Product]:
         product.workers.remove(spare)
     if not product.workers:
         await product.add_worker()
+
+
+@pytest.fixture
+async def alone(product: Product) -> AsyncIterator[Product]:
+    """The product, for a test that starts the workers of responses and tools itself."""
+    await stop_all(product.responses, product.tools)
+    yield product
+    await stop_all(product.responses, product.tools)
 
 
 @pytest.fixture(scope="session")

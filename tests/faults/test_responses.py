@@ -19,7 +19,7 @@ from openai import AsyncOpenAI
 from openai.types.responses import Response
 
 from contracts.ids import job_id_of, new_ulid
-from infra.embedded.child import Child, has_ended_within, stop_child
+from infra.embedded.child import has_ended_within
 from infra.failpoints import Moment
 from infra.settings import KafkaSettings
 from tests.acceptance.responding import begun, executions, shown
@@ -29,7 +29,7 @@ from tests.engines.server import Engines
 from tests.faults.mortals import Fate, mortals, response_mortals, tool_mortals
 from tests.faults.test_moments import ends_in, events_of, has_ended, plan
 from tests.faults.test_tools import needs_python
-from tests.product import Product
+from tests.product import Product, stop_all
 from tests.upstream.server import Upstream
 from tests.upstream.turns import calls, says
 
@@ -57,23 +57,9 @@ TOOL_FATES = (
 
 
 @pytest.fixture
-async def alone(product: Product) -> AsyncIterator[Product]:
-    """The product, for a test that starts the workers of responses and tools itself."""
-    await stop_all(product.responses, product.tools)
-    yield product
-    await stop_all(product.responses, product.tools)
-
-
-@pytest.fixture
 async def client(alone: Product, token: str) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(base_url=f"{alone.url}/v1", api_key=token, max_retries=0, timeout=280) as client:
         yield client
-
-
-async def stop_all(*kinds: list[Child]) -> None:
-    for children in kinds:
-        while children:
-            await stop_child(children.pop())
 
 
 def scripted(upstream: Upstream, turns: int = TURNS) -> list[str]:
