@@ -9,6 +9,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError, NotFoundError
 from pydantic import BaseModel
 
+from contracts.ids import new_ulid
 from contracts.responses.objects import DEFAULTS
 from tests.acceptance.waiting import until
 from tests.engines.server import Engines
@@ -234,6 +235,21 @@ async def test_in_the_background_it_is_answered_at_once_and_polled(
 
     await until(is_done)
     assert (await sdk.responses.retrieve(response.id)).output_text == "Later"
+
+
+async def test_in_the_background_one_key_is_one_response(sdk: AsyncOpenAI, upstream: Upstream) -> None:
+    upstream.next(says("Once"))
+    key = {"Idempotency-Key": new_ulid()}
+
+    first = await sdk.responses.create(model=MODEL, input="Hi", background=True, extra_headers=key)
+
+    async def is_done() -> bool:
+        return (await sdk.responses.retrieve(first.id)).status == "completed"
+
+    await until(is_done)
+    again = await sdk.responses.create(model=MODEL, input="Hi", background=True, extra_headers=key)
+    assert (again.id, again.status, again.output_text) == (first.id, "completed", "Once")
+    assert len(upstream.chats) == 1
 
 
 async def test_a_stream_goes_on_behind_any_event_on_any_edge(
