@@ -27,7 +27,7 @@ async def work(settings: Settings) -> None:
     """Until SIGTERM; steps that are being taken end."""
     async with (
         open_tools(settings, SERVICE) as tools,
-        open_turns(tools.database, tools.redis, settings) as turns,
+        open_turns(tools.redis, settings) as turns,
     ):
         room = _room(tools, turns)
         due = DueResponses(tools.database, room.step)

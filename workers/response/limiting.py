@@ -14,7 +14,7 @@ from contracts.envelope import Caller
 from contracts.errors import ErrorDetail
 from contracts.jobs import ResponseEnvelope
 from contracts.responses.plan import ResponsePlan, TurnPlan
-from infra.database import Database
+from infra.database import open_database
 from infra.limits.errors import LimitsDown
 from infra.limits.gate import Entry, Estimate, open_gate
 from infra.limits.prices import Prices
@@ -25,6 +25,8 @@ from infra.registry.reading import open_registered
 from infra.relay.redis import Connections
 from infra.settings import LimitSettings, Settings
 from infra.store.responses import ResponseRow
+
+CONNECTIONS = 2
 
 log = logging.getLogger(__name__)
 
@@ -91,12 +93,18 @@ class LimitedTurns:
 
 
 @asynccontextmanager
-async def open_turns(database: Database, redis: Connections, settings: Settings) -> AsyncIterator[Turns]:
-    """The limits of turns, until the block ends."""
+async def open_turns(redis: Connections, settings: Settings) -> AsyncIterator[Turns]:
+    """The limits of turns, until the block ends. Steps ask amid their transactions: budgets are read by
+    connections of their own, for which no step waits that holds one already."""
     if not settings.has_limits:
         yield UnlimitedTurns()
         return
-    async with open_notices(redis) as notices, open_registered(database, notices) as registered:
+    own = settings.database.model_copy(update={"pool_size": CONNECTIONS})
+    async with (
+        open_database(own) as database,
+        open_notices(redis) as notices,
+        open_registered(database, notices) as registered,
+    ):
         costs = ExpectedCosts(registered, Prices(settings.limits.prices).cost)
         async with open_gate(database, notices, settings, cost=costs.of) as gate:
             yield LimitedTurns(gate, settings.limits)
